@@ -32,6 +32,7 @@ COMMANDS = {
     "study": "train and evaluate all rows of a table",
     "predict": "say what a trained model sees in videos, and whether it needs the motion",
     "features": "extract the pooled features of films of any length",
+    "attribute": "explain answers for single clips: which pixels, appearance or motion",
     "audit": "measure the bias of any model from a CSV file of its predictions",
     "prepare": "write the manifest of a downloaded data set",
     "synthesize": "make the bias benchmarks of videos and masks",

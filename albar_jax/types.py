@@ -24,13 +24,13 @@ class Batch:
     video.
 
     Attributes:
-      video: uint8 in 0..255 from the loader; float32, normalised by mean and standard deviation,
+      video: uint8 in 0..255 from the loader; float32, normalized by mean and standard deviation,
         for methods.
       target: soft labels; each row sums to 1, so mixed labels need no special case.
       valid: 1 for a clip, 0 for padding and unreadable videos, which losses and metrics leave out.
       index: row of each clip in the data set.
       person_mask: True where a frame shows a person; False everywhere if a video has no masks.
-      still: one image per clip, normalised like the video.
+      still: one image per clip, normalized like the video.
       scene: probabilities of s scenes from a scene classifier; 0 for a clip without any.
       clean: the loader's uint8 batch before all transforms, for losses that read it.
     """
@@ -93,6 +93,8 @@ Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 # The same with the weights as first argument: the parameters and, under BATCH_STATS, the batch
 # statistics of networks that have some.
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
+# Weights and normalised clips -> final tokens, whose mean is the input of the linear head.
+Tokens = Callable[[Params, Float[Array, "b t h w 3"]], Float[Array, "b t h w d"]]
 # Keeps the shapes and the order of clips: row i is still clip i after mixing.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]
 # The first `predict` of a loss must be on the moving clips, because its batch statistics are kept.

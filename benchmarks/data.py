@@ -14,10 +14,8 @@ with the start of the clip, so this is the mean over all starts.
 
 import argparse
 import contextlib
-import cProfile
 import io
 import itertools
-import pstats
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,21 +27,17 @@ import psutil
 
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
-from albar_jax.data.loader import Batches, ClipSpec, train_batches
-from albar_jax.data.manifest import Manifest
+from albar_jax.data.loader import Batches
 from albar_jax.terminal import flags
 from albar_jax.train.run_log import read_history
 from albar_jax.wiring import program, run_training
 from benchmarks import films
+from benchmarks.reading import BATCH, SPEC, STAGES, open_loader, read_batches, stages
 from configs import custom
 
 WORKERS = (0, 1, 2)
 # Clips of a round.
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}
-# Each batch has every film once.
-BATCH = films.FILMS_PER_SET
-SPEC = ClipSpec(time=0.5)
-ENDLESS = 10**6
 TRAINING = {
     "init": "",
     "batch_size": BATCH,
@@ -57,13 +51,6 @@ TRAINING = {
     "loader.workers": 1,
     "loader.threads": 1,
 }
-# Stage -> (file, name) of its function.
-STAGES = {
-    "open, demux": ("pyav.py", "__init__"),
-    "decode": ("film.py", "decode"),
-    "cut, convert": ("picture.py", "rgb"),
-    "resize, flip": ("transforms.py", "apply_crop"),
-}
 
 
 def main(options: argparse.Namespace) -> int:
@@ -76,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     shares_of = {}
     for name, paths in paths_of.items():
         _print_costs(name, paths, options.rounds)
-        shares_of[name] = _stages(paths, CLIPS[name])
+        shares_of[name] = stages(paths, CLIPS[name])
 
     print("\nshare of each stage  " + "".join(f"{title:>14}" for title in [*STAGES, "batch, rest"]))
     for name, shares in shares_of.items():
@@ -97,7 +84,7 @@ def _print_costs(name: str, paths: Sequence[Path], rounds: int) -> None:
         loaders, megabytes = {}, {}
         for count in WORKERS:
             before = _tree_megabytes()
-            loaders[count] = stack.enter_context(_loader(paths, workers=count, threads=1))
+            loaders[count] = stack.enter_context(open_loader(paths, SPEC, workers=count, threads=1))
             next(loaders[count])
             _settled()
             megabytes[count] = _tree_megabytes() - before
@@ -128,33 +115,14 @@ def _cpu_seconds_per_clip(
                 _decode_only(path, length)
         decoding.append((time.process_time() - began) / clips)
 
-        for count, loader in loaders.items():
+        for count, batches in loaders.items():
             # The buffers of the loader are full before and after.
             before = _settled()
-            _read_batches(loader, num_batches)
+            read_batches(batches, num_batches)
             reading[count].append((_settled() - before) / clips)
 
     medians = {count: float(np.median(seconds)) for count, seconds in reading.items()}
     return float(np.median(decoding)), medians
-
-
-def _read_batches(loader: Batches, count: int) -> None:
-    for _ in range(count):
-        next(loader)
-
-
-def _loader(paths: Sequence[Path], *, workers: int, threads: int) -> Batches:
-    names = tuple(map(str, paths))
-    labels = np.arange(len(paths), dtype=np.int32)
-    return train_batches(
-        Manifest(names, labels, names, names),
-        SPEC,
-        seed=0,
-        batch_size=BATCH,
-        num_steps=ENDLESS,
-        workers=workers,
-        threads=threads,
-    )
 
 
 def _decode_only(path: Path, length: int) -> None:
@@ -189,21 +157,6 @@ def _tree_cpu() -> float:
 
 def _tree_megabytes() -> float:
     return sum(process.memory_info().rss for process in _tree()) / 1e6
-
-
-def _stages(paths: Sequence[Path], clips: int) -> dict[str, float]:
-    """Returns the share of each stage in the CPU time of reading in this thread, 0 to 1."""
-    profile = cProfile.Profile(time.process_time)
-    with _loader(paths, workers=0, threads=0) as loader:
-        next(loader)
-        profile.runcall(_read_batches, loader, clips // BATCH)
-
-    stats = pstats.Stats(profile)
-    # Entry 3 is the cumulative time.
-    seconds = {(Path(file).name, name): row[3] for (file, _, name), row in stats.stats.items()}
-    # The stages do not overlap; the rest is batching.
-    shares = {stage: seconds[function] / stats.total_tt for stage, function in STAGES.items()}
-    return shares | {"batch, rest": 1 - sum(shares.values())}
 
 
 def _waiting(paths: Sequence[Path]) -> float:

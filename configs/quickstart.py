@@ -94,7 +94,7 @@ def _set_albar(albar: ConfigDict, *, fast: bool) -> None:
     albar.frame = "random"
     albar.penalty_weight = 0.1
     # Without a cap the adversarial term has no lower bound. A model without pretraining would then
-    # minimise this term alone.
+    # minimize this term alone.
     albar.adversarial_cap = math.log(NUM_CLASSES)
 
     if fast:

@@ -44,7 +44,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     recipe.apply_tokens(config, tokens)
     pictures(config)
 
-    # As in group_DRO: pictures of any shape are squashed to 256 x 256, then cropped.
+    # As in group_DRO: images of any shape are squashed to 256 x 256, then cropped.
     config.data.shape = "square"
     config.batch_size = BATCH_SIZE
     config.optim.name = "sgd"
@@ -59,7 +59,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
 
 
 def pictures(config: ConfigDict) -> None:
-    """Sets clips of one frame with two classes; ALBAR's static clip is a separate picture."""
+    """Sets clips of one frame with two classes; ALBAR's static clip is a separate image."""
     config.model.num_classes = 2
     config.model.drop_path_rate = 0.0
     config.data.stills = "{folder}/stills.csv"

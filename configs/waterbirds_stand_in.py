@@ -38,6 +38,6 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     waterbirds.pictures(config)
     if "albar" in config.methods:
         config.methods.albar.penalty_weight = 0.01
-        # Chance level. Without a cap, training from scratch would minimise this term alone.
+        # Chance level. Without a cap, training from scratch would minimize this term alone.
         config.methods.albar.adversarial_cap = math.log(2)
     return config

@@ -36,6 +36,7 @@ ALLOWED = {
     "models": {"parallel"},
     "weights": {"models", "parallel"},
     "methods": {"parallel"},
+    "attribution": set(),
     "data": set(),
     "masks": {"data"},
     "synthesis": {"data", "masks"},
@@ -48,6 +49,7 @@ ALLOWED = {
     "config": {"evaluation", "methods"},
     "studies": {"config", "evaluation", "train"},
     "wiring": {
+        "attribution",
         "config",
         "data",
         "downstream",

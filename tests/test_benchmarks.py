@@ -7,7 +7,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.wiring.run_plan import Plan
-from benchmarks import figures, plan_table, plots
+from benchmarks import features, figures, films, plan_table, plots, reading
 
 SIZES = (8, 16, 32, 64)
 
@@ -93,3 +93,31 @@ def test_plans_of_another_program_are_refused_in_one_sentence(text, tmp_path, ca
     (tmp_path / "plans.json").write_text(text)
     assert plan_table.main([str(tmp_path / "plans.json")]) == 2
     assert "was not written by this version of benchmarks.plan_table" in capsys.readouterr().err
+
+
+def test_the_cost_of_features_is_that_of_the_whole_over_its_parts(tmp_path, capsys, monkeypatch):
+    """Runs every measurement once, on a tiny network and one film."""
+    monkeypatch.setattr(films, "FILMS_PER_SET", 1)
+    monkeypatch.setattr(films, "KINDS", films.KINDS[:1])
+    assert features.Timing(whole=6.3, decoding=2.0, passes=4.0).ratio == pytest.approx(1.05)
+    arguments = ["--network=micro", "--frames=8", "--size=32", "--batch-size=16", "--turns=1"]
+    options = features.parse_options([*arguments, f"--folder={tmp_path}"])
+    assert features.main(options) == 0
+
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["films", "decoding", "passes", "features", "ratio"]
+    assert [line.split()[0] for line in lines] == ["HMDB-like"]
+    for line in lines:
+        decoding, passes, whole, ratio = (float(word) for word in line.split()[1:] if word != "s")
+        assert ratio == pytest.approx(whole / (decoding + passes), rel=0.1)
+        # Films are not decoded twice, nor are batches passed twice.
+        assert 0 < decoding < whole
+
+
+def test_every_stage_of_reading_is_in_the_profile(tmp_path):
+    paths = films.make(films.KINDS[0], tmp_path)
+
+    shares = reading.stages(paths, reading.BATCH)
+    assert set(shares) == {*reading.STAGES, "batch, rest"}
+    assert all(share > 0 for share in shares.values())
+    assert sum(shares.values()) == pytest.approx(1)

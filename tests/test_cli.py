@@ -48,16 +48,25 @@ MISTAKES = [
     (["train", "--config=configs/nowhere.py", "--workdir=x"], "configs/nowhere.py"),
     (
         ["train", "--config=configs/quickstart.py:ablar", "--workdir=x"],
-        "there is no method 'ablar'",
+        "there is no method or recipe 'ablar'; the methods are actorcutmix, ",
     ),
     (
         ["train", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
-        "the config has no field lr",
+        "the config has no field config.optim.lr; docs/config.md",
     ),
     (
         ["train", "--config=configs/quickstart.py", "--config.batchsize=4", "--workdir=x"],
-        "the config has no field batchsize; did you mean batch_size?",
+        "the config has no field config.batchsize; did you mean batch_size?",
     ),
+    (
+        ["train", "--config=quickstart", "--config.optim.peak_lr=fast", "--workdir=x"],
+        "config.optim.peak_lr is 'fast'; it has to be a number",
+    ),
+    (
+        ["train", "--config=quickstart", "--config.train.steps=2.5", "--workdir=x"],
+        "config.train.steps is '2.5'; it has to be a whole number",
+    ),
+    (["plan", "--config=quickstart", "--per-chip=0"], "argument --per-chip: '0' is not a number"),
     (
         [
             "train",
@@ -104,7 +113,7 @@ MISTAKES = [
     (["export", "--out=x"], "say --workdir DIR of a training run and --out"),
     (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere does not exist"),
     (["prepare", "hmbd51"], "'hmbd51' is not one of hmdb51, ucf101"),
-    (["prepare", "hmbd51"], "did you mean hmdb51? `albar prepare --help` lists the options"),
+    (["prepare", "hmbd51"], "did you mean hmdb51? `albar prepare --help` lists them"),
     (
         ["prepare", "folder", "--video=x"],
         "there is no option --video; did you mean --videos? `albar prepare folder --help`",

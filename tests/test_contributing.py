@@ -8,9 +8,11 @@ from types import ModuleType
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
+from albar_jax.masks.base import NoMask
 from albar_jax.types import Batch
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
@@ -62,6 +64,24 @@ def test_the_data_set_lists_videos_and_numbers_classes(example, tmp_path):
     assert listing.classes == ["Pulling something", "Pushing something"]
     assert [(item.id, item.split) for item in listing.items] == [("1", "train"), ("2", "test")]
     assert [item.id for item in listing.missing] == ["3"]
+
+
+def test_the_mask_source_reads_a_file_and_misses_others(example, tmp_path):
+    masks = np.zeros((2, 3, 4), np.uint8)
+    masks[1, 2, 3] = 255
+    np.save(tmp_path / "wave.npy", masks)
+    (tmp_path / "text.npy").write_text("not an array")
+
+    source = example("npy").make(str(tmp_path), open_video=None)
+
+    read = source.get("wave")
+    assert read.masks.dtype == bool
+    assert np.argwhere(read.masks).tolist() == [[1, 2, 3]]
+    assert read.frame_ids.tolist() == [0, 1]
+    with pytest.raises(NoMask, match=r"jump\.npy does not exist"):
+        source.get("jump")
+    with pytest.raises(UserError, match=r"text\.npy holds no masks"):
+        source.get("text")
 
 
 def test_the_suite_has_a_manifest_for_each_test_set(example):

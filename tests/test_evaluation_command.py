@@ -9,15 +9,19 @@ import pytest
 from ml_collections import ConfigDict
 
 from albar_jax import wiring
+from albar_jax.attribution.explain import Options
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import metrics
+from albar_jax.evaluation.appearance_motion import read_split
 from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.methods.pixels import normalise
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
 from albar_jax.weights.converted import save_converted
 from albar_jax.wiring import run_audit, run_evaluation, trained_models
+from albar_jax.wiring.explainers import explainer
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
 TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
@@ -204,3 +208,37 @@ def test_the_predictions_give_the_same_table(evaluated, tiny_config, tmp_path):
         assert ours[key] == theirs[key], key
     assert ours["per_seed"][0]["views"] == theirs["per_seed"][0]["views"]
     assert "<html" in (tmp_path / "report.html").read_text()
+
+
+def test_attributions_split_the_score_of_the_label_and_explain_the_examples(trained, tmp_path):
+    model = trained_models.from_workdir(str(trained), "best")
+    tests = dataclasses.replace(model.config.eval, attributions=True, temporal_tests=False)
+    measured = dataclasses.replace(model, config=dataclasses.replace(model.config, eval=tests))
+    assert run_evaluation.run([measured], str(tmp_path)) == 0
+
+    folder = tmp_path / "predictions" / "ce_seed0"
+    split = read_split(folder)
+    manifest = read_manifest(model.config.data.manifest, split="test")
+    assert split.ids == manifest.ids
+    explains = explainer(model, Options(score="centred_logit"))
+    for row in (0, 9):
+        clip = normalise(wiring.evaluated_clip(model.config, manifest.paths[row], "quickstart"))
+        parts = explains.split(clip, int(manifest.labels[row]))
+        np.testing.assert_allclose(split.appearance[row], parts.appearance, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(split.motion[row], parts.motion, rtol=1e-3, atol=1e-5)
+
+    (content,) = json.loads((tmp_path / "results.json").read_text())["models"]
+    assert content["appearance_motion"]["clips"] == len(manifest)
+    assert content["appearance_motion"]["motion"]["mean"] == pytest.approx(split.motion.mean())
+    page = (tmp_path / "report.html").read_text()
+    assert "Attributions of the moving clip" in page
+    assert "| appearance " in page
+
+    # Without the option, the next evaluation removes the parts of the last one.
+    off = dataclasses.replace(tests, attributions=False)
+    plain = dataclasses.replace(model, config=dataclasses.replace(model.config, eval=off))
+    assert run_evaluation.run([plain], str(tmp_path)) == 0
+    assert read_split(folder) is None
+    (content,) = json.loads((tmp_path / "results.json").read_text())["models"]
+    assert content["appearance_motion"] is None
+    assert "Attributions of the moving clip" not in (tmp_path / "report.html").read_text()

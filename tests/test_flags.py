@@ -6,7 +6,7 @@ import pytest
 
 from albar_jax import cli
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import config_changes, flags
 from albar_jax.wiring import run_study
 
 
@@ -53,3 +53,12 @@ def test_an_empty_path_is_not_the_folder_that_one_is_in():
 def test_digits_of_other_scripts_are_no_seeds():
     with pytest.raises(UserError, match="--seeds is '²'; it is different numbers"):
         run_study.read_request("x.py", "work", ["²"], [])
+
+
+def test_fields_of_a_study_are_changed_as_those_of_a_training():
+    parser = flags.Parser()
+    parser.add_config("study")
+    words = "--config.a.b=1 --config.c 2 --noconfig.d --config.e --config one --config.f -3"
+
+    changes = parser.parse_args(words.split()).changes
+    assert config_changes.assignments(changes) == ["a.b=1", "c=2", "d=False", "e=True", "f=-3"]

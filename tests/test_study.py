@@ -300,7 +300,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (
             lambda files: run_study.read_request("README.md", "w", ["0"], []),
-            "there is no config 'README.md'",
+            "there is no study 'README.md'",
         ),
         (
             lambda files: order(files, "one", settings=("seed=3",)),

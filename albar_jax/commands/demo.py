@@ -1,7 +1,7 @@
 """Trains four models on a generated data set and shows which of them rely on the background.
 
 Runs the commands `albar toy quickstart`, `albar train` and `albar evaluate` one after the other. It
-takes about ten minutes on two cores. Repeat the command to resume.
+takes 6 to 17 minutes on two cores. Repeat the command to resume.
 """
 
 import argparse

@@ -22,7 +22,7 @@ def add_arguments(parser: flags.Parser) -> None:
     )
     parser.add_argument(
         "--per-chip",
-        type=int,
+        type=flags.count,
         metavar="N",
         help="clips per chip; without it, config.batch_size is divided by the number of chips",
     )

@@ -52,6 +52,18 @@ def add_arguments(parser: flags.Parser) -> None:
     parser.add_argument(
         "--page", action="store_true", help="also write predict.html, a page with frames, to --out"
     )
+    parser.add_argument(
+        "--attributions",
+        type=_count_or_none,
+        default=4,
+        metavar="N",
+        help="videos on the page whose answers are explained by pixels, 0 for none; a video takes "
+        "hundreds of passes",
+    )
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else flags.count(text)
 
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
@@ -79,6 +91,13 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
         out = None if options.out is None else str(options.out)
         names = [str(video) for video in options.videos]
-        run_predict.run(model, names, hop=options.hop, out=out, page=options.page)
+        run_predict.run(
+            model,
+            names,
+            hop=options.hop,
+            out=out,
+            page=options.page,
+            num_explained=options.attributions,
+        )
 
     return lambda: program.run(predict)

@@ -24,7 +24,7 @@ def add_arguments(parser: flags.Parser) -> None:
         "--model",
         default="swin2d_tiny",
         metavar="NAME",
-        help="network: resnet50, resnet18, swin2d_tiny, or for tiny pictures micro2d, resnet_micro",
+        help="network: resnet50, resnet18, swin2d_tiny, or for tiny images micro2d, resnet_micro",
     )
     parser.add_path("--workdir", "folder for checkpoints, logs and scores")
     parser.add_path(

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import config_changes, flags
 
 EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --seeds 0,1,2
   albar study --config configs/studies/hmdb51_table1.py --workdir runs/studies --list"""
@@ -16,12 +16,8 @@ EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --s
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar study`."""
-    parser.add_argument(
-        "--config",
-        type=flags.config,
-        metavar="NAME|FILE",
-        help="study: the name of a file of configs/studies, or its path",
-    )
+    help = "study: the name of a file of configs/studies, or its path"
+    parser.add_config(help, metavar="NAME|FILE")
     parser.add_path("--workdir", "folder for the runs, which studies share, and for the tables")
     parser.add_argument(
         "--seeds", default="0,1,2", metavar="N,N,...", help="training seeds, joined by commas"
@@ -43,7 +39,7 @@ def add_arguments(parser: flags.Parser) -> None:
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="another value for a field of every config; can be repeated",
+        help="the same as --config.FIELD=VALUE",
     )
 
 
@@ -60,7 +56,8 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
     def study() -> int:
         seeds = [seed.strip() for seed in options.seeds.split(",")]
-        request = run_study.read_request(options.config, str(options.workdir), seeds, options.set)
+        settings = [*options.set, *config_changes.assignments(options.changes)]
+        request = run_study.read_request(options.config, str(options.workdir), seeds, settings)
         if options.list:
             return run_study.list_states(request)
         if options.table:

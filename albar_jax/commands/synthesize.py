@@ -1,6 +1,6 @@
 """Makes bias benchmarks of videos and masks.
 
-Writes clips to OUT, their manifest to OUT.csv, and a picture of some of them to OUT.png. Repeat the
+Writes clips to OUT, their manifest to OUT.csv, and an image of some of them to OUT.png. Repeat the
 command to resume. The same seed gives identical bytes, with any number of processes and shards.
 """
 
@@ -34,6 +34,7 @@ _RULES = {
     "dilate": "number of pixels by which masks are widened",
     "missing": "frames without a mask are left out, are background only, or have the mask before",
 }
+_METAVARS = {int: "N", float: "SHARE"}
 
 
 def add_arguments(parser: flags.Parser) -> None:
@@ -173,7 +174,7 @@ def _add_frames(command: flags.Parser) -> None:
         "--min-area",
         type=float,
         default=ACTOR,
-        metavar="N",
+        metavar="SHARE",
         help="minimum share of a still that shows its actor, 0 to 1",
     )
     choice.add_argument(
@@ -190,8 +191,8 @@ def _add_still(command: flags.Parser) -> None:
         "--min-visible",
         type=float,
         default=STILL,
-        metavar="N",
-        help="minimum share of the picture that shows the still foreground, averaged over the "
+        metavar="SHARE",
+        help="minimum share of the frame that shows the still foreground, averaged over the "
         "clip, 0 to 1",
     )
 
@@ -202,7 +203,7 @@ def _add_backgrounds(command: flags.Parser) -> None:
         type=flags.spec,
         required=True,
         metavar="stripe|DIR",
-        help="stripes, or a folder of pictures",
+        help="stripes, or a folder of images",
     )
     command.add_argument(
         "--copies",
@@ -231,7 +232,7 @@ def _add_rules(command: flags.Parser) -> None:
             type=type(field.default),
             choices=choices,
             default=field.default,
-            metavar=None if choices else "N",
+            metavar=None if choices else _METAVARS[type(field.default)],
             help=_RULES[field.name],
         )
 
@@ -253,7 +254,7 @@ def _add_preset_backgrounds(command: flags.Parser) -> None:
         nargs="*",
         default=[],
         metavar="NAME=DIR",
-        help="folders of pictures: places365=DIR, vqgan=DIR; stripes need none",
+        help="folders of images: places365=DIR, vqgan=DIR; stripes need none",
     )
     _add_fit(command)
 
@@ -288,7 +289,7 @@ def _add_birds(command: flags.Parser) -> None:
         ),
     ):
         command.add_path(flag, help, required=True)
-    command.add_path("--metadata", "metadata.csv of the pictures to make", metavar="FILE")
+    command.add_path("--metadata", "metadata.csv of the images to make", metavar="FILE")
 
 
 def _add_work(command: flags.Parser) -> None:
@@ -297,9 +298,9 @@ def _add_work(command: flags.Parser) -> None:
     command.add_argument(
         "--shard",
         type=_shard,
-        default=(1, 1),
+        default="1/1",
         metavar="i/n",
-        help="make only shard i of n (default: 1/1)",
+        help="make only shard i of n",
     )
     command.add_jobs()
 

@@ -1,7 +1,8 @@
-"""Generates a small data set: videos or pictures whose actions, birds and scenery are drawn.
+"""Generates a small data set: videos or images whose actions, birds and scenery are drawn.
 
 quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a
-stand-in of Waterbirds, laid out as the published data set.
+stand-in of Waterbirds, laid out as the published data set. untrimmed has long films with events,
+for the downstream tasks.
 """
 
 import argparse
@@ -13,7 +14,8 @@ from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import shell_word, show
 
 EXAMPLE = """  albar toy quickstart --out data/quickstart
-  albar toy waterbirds --out data/waterbirds_stand_in"""
+  albar toy waterbirds --out data/waterbirds_stand_in
+  albar toy untrimmed --out data/untrimmed"""
 
 
 def add_arguments(parser: flags.Parser) -> None:
@@ -21,31 +23,47 @@ def add_arguments(parser: flags.Parser) -> None:
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     _add_quickstart(names.add_parser("quickstart", help="short videos with a scenery bias"))
     _add_waterbirds(names.add_parser("waterbirds", help="a small stand-in of Waterbirds"))
+    _add_untrimmed(names.add_parser("untrimmed", help="long films with anomalies and segments"))
 
 
 def bind(options: argparse.Namespace) -> Callable[[], None]:
     """Returns the function that generates a data set."""
-    if options.name == "quickstart":
-        return functools.partial(_make_quickstart, options)
-    return functools.partial(_make_waterbirds, options)
+    make = {
+        "quickstart": _make_quickstart,
+        "waterbirds": _make_waterbirds,
+        "untrimmed": _make_untrimmed,
+    }
+    return functools.partial(make[options.name], options)
 
 
 def _add_quickstart(command: flags.Parser) -> None:
     _add_common(command, "data/quickstart")
     command.add_count("--train", 1250, "number of training clips")
     command.add_count("--test", 320, "number of clips in each test set")
-    command.add_argument(
-        "--bias",
-        type=float,
-        default=0.85,
-        metavar="P",
-        help="probability that a training clip has the scenery of its action; 0.125 is no bias",
-    )
+    _add_bias(command, "a training clip has the scenery of its action")
 
 
 def _add_waterbirds(command: flags.Parser) -> None:
     _add_common(command, "data/waterbirds_stand_in")
     command.add_jobs()
+
+
+def _add_untrimmed(command: flags.Parser) -> None:
+    _add_common(command, "data/untrimmed")
+    command.add_count("--train", 64, "number of training films of each data set")
+    command.add_count("--test", 64, "number of test films of each data set")
+    _add_bias(command, "a training film has the scenery of its class")
+    command.add_jobs()
+
+
+def _add_bias(command: flags.Parser, event: str) -> None:
+    command.add_argument(
+        "--bias",
+        type=float,
+        default=0.85,
+        metavar="P",
+        help=f"probability that {event}; 0.125 is no bias",
+    )
 
 
 def _add_common(command: flags.Parser, out: str) -> None:
@@ -64,6 +82,25 @@ def _make_quickstart(options: argparse.Namespace) -> None:
         num_test=options.test,
         bias=options.bias,
     )
+    _show_made(options, is_new, began)
+
+
+def _make_untrimmed(options: argparse.Namespace) -> None:
+    from albar_jax.toy import untrimmed
+
+    began = time.perf_counter()
+    is_new = untrimmed.make(
+        options.out,
+        seed=options.seed,
+        num_train=options.train,
+        num_test=options.test,
+        bias=options.bias,
+        jobs=options.jobs,
+    )
+    _show_made(options, is_new, began)
+
+
+def _show_made(options: argparse.Namespace, is_new: bool, began: float) -> None:
     if is_new:
         show(f"{options.out}: made in {time.perf_counter() - began:.1f} s")
     else:

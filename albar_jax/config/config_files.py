@@ -78,7 +78,8 @@ def find(name: str, folder: str = "") -> Path:
             return path
 
     hint = suggestion(name, _names(folders)) or f"; there are {', '.join(_names(folders))}"
-    raise UserError(f"there is no config {name!r}{hint}")
+    kind = "study" if folder == "studies" else "config"
+    raise UserError(f"there is no {kind} {name!r}{hint}")
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -120,7 +121,7 @@ def load_with_changes(
     try:
         overrides = _change(config, changes)
     except flags.Error as error:
-        raise UserError(str(error)) from error
+        raise UserError(_wrong_value(str(error))) from error
     except (AttributeError, KeyError) as error:
         raise UserError(_unknown_field(error, changes)) from error
 
@@ -228,6 +229,20 @@ def _change(config: ConfigDict, changes: Sequence[str]) -> dict[str, object]:
     return config_flags.get_override_values(values["config"])
 
 
+def _wrong_value(message: str) -> str:
+    """Returns the sentence for a value that the type of its field does not allow."""
+    # Python's messages about numbers state no remedy.
+    match = re.fullmatch(
+        r"flag --(\S+?)=(.*): (?:could not convert string to (float)|invalid literal for int).*",
+        message,
+        re.DOTALL,
+    )
+    if match is None:
+        return message
+    field, value, is_float = match.groups()
+    return f"{field} is {value!r}; it has to be a {'number' if is_float else 'whole number'}"
+
+
 def _unknown_field(error: Exception, changes: Sequence[str]) -> str:
     """Returns the sentence for a change of a field that the config does not have."""
     # The message of ml_collections is quoted and escaped, once or twice. It may end with a guess.
@@ -239,8 +254,11 @@ def _unknown_field(error: Exception, changes: Sequence[str]) -> str:
                 f"name it after the colon, as in NAME:{field}"
             )
 
+    # The message names only one part of a dotted field.
+    names = [change.lstrip("-").partition("=")[0] for change in changes]
+    dotted = next((name for name in names if field in name.split(".")), field)
     hint = f"did you mean {guess[3]}? " if guess else ""
     return (
-        f"the config has no field {field}; {hint}"
+        f"the config has no field {dotted}; {hint}"
         "docs/config.md and `albar train --help-config` list all fields"
     )

@@ -59,7 +59,10 @@ def method_options(*names: str) -> ConfigDict:
 
 def unknown_method(name: str) -> str:
     """Returns the error message for a method that does not exist."""
-    return f"there is no method {name!r}; there are {', '.join(sorted(METHODS))}"
+    return (
+        f"there is no method or recipe {name!r}; the methods are {', '.join(sorted(METHODS))}, and "
+        "docs/methods.md lists the recipes"
+    )
 
 
 def _overridable(kind: Any, default: Any) -> Any:

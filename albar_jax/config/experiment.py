@@ -3,7 +3,7 @@
 A field's annotation holds its type and range; `field` holds its default, its meaning, and when it
 may change. `configs/base.py`, the help and the error messages are made from these definitions.
 
-Fields that were added after version 0.1 have a `saved_default`. It is the behaviour of runs that
+Fields that were added after version 0.1 have a `saved_default`. It is the behavior of runs that
 were saved without the field, so that old runs can be resumed and evaluated. Fields and values that
 were renamed after 0.1 state their old name in `saved_name` and `saved_values`.
 """
@@ -53,8 +53,8 @@ class ModelConfig:
     preset: Preset = field(
         "tiny",
         'Network. For videos: Video Swin "tiny", "small" or "base", or "micro" for tiny videos. '
-        'For pictures, which are clips of one frame: "swin2d_tiny", "resnet18" or "resnet50", or '
-        '"micro2d" or "resnet_micro" for tiny pictures.',
+        'For images, which are clips of one frame: "swin2d_tiny", "resnet18" or "resnet50", or '
+        '"micro2d" or "resnet_micro" for tiny images.',
     )
     num_classes: Count | None = field(
         None,
@@ -73,7 +73,7 @@ class ModelConfig:
     )
     remat: Literal["none", "full", "dots"] = field(
         "dots",
-        'Rematerialisation of a Swin in the backward pass. "dots" stores the products with '
+        'Rematerialization of a Swin in the backward pass. "dots" stores the products with '
         "parameters and recomputes the rest, with attention in chunks of windows; it adds few "
         'FLOPs. "full" recomputes everything and needs the least memory. "none" recomputes '
         "nothing. A ResNet ignores it.",
@@ -81,7 +81,7 @@ class ModelConfig:
     )
     head_init: Literal["default", "torch", "i3d"] = field(
         "default",
-        'Initialisation of a new head. "torch" is the default of torch.nn.Linear: uniform within '
+        'Initialization of a new head. "torch" is the default of torch.nn.Linear: uniform within '
         '1 / sqrt(features). "i3d" is mmaction2\'s I3DHead: normal weights with standard deviation '
         '0.01, and zero bias. "default" is Flax\'s, with standard deviation 1 / sqrt(features); '
         'for a ResNet it is "torch".',
@@ -212,7 +212,7 @@ class LoaderConfig:
     clip_pixels: fields.PixelBudget = field(
         budget.DEFAULT.pixels,
         "Largest number of decoded pixels of one clip, all frames together. The default is 32 "
-        "frames of 8K. A video that exceeds it is unreadable; see docs/data.md. JPEG pictures are "
+        "frames of 8K. A video that exceeds it is unreadable; see docs/data.md. JPEG images are "
         "decoded at reduced size to stay within it.",
         may_change=("study",),
         saved_default=budget.DEFAULT.pixels,
@@ -236,10 +236,10 @@ class LoaderConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """The optimiser and its learning-rate schedule."""
+    """The optimizer and its learning-rate schedule."""
 
     name: Literal["adamw", "sgd"] = field(
-        "adamw", 'Optimiser. "sgd" has momentum b1, and adds the weight decay to the gradient.'
+        "adamw", 'Optimizer. "sgd" has momentum b1, and adds the weight decay to the gradient.'
     )
     peak_lr: Positive = field(
         1e-4,
@@ -361,6 +361,12 @@ class EvalConfig:
         False,
         "Whether to validate also on stills, which shows how the bias develops during training.",
     )
+    attributions: bool = field(
+        False,
+        "Whether to split the scores of the test split into appearance and motion, and to explain "
+        "the example clips of the report; see docs/attribution.md.",
+        saved_default=False,
+    )
     spatial_views: Literal[1, 3] = field(
         1,
         "Crops per clip. 3 is the left, middle and right crop, or top to bottom of an upright "
@@ -392,7 +398,7 @@ class Config:
     parallel: Literal["data", "fsdp"] = field(
         "data",
         'Parallel layout. "data" splits the batch over the devices. "fsdp" splits the parameters '
-        "and the optimiser's state as well, which needs less memory. The values do not change.",
+        "and the optimizer's state as well, which needs less memory. The values do not change.",
         may_change=("resume", "study"),
     )
     methods: Mapping[str, Mapping[str, Any]] = field(

@@ -44,7 +44,7 @@ def upgrade_saved(config: Mapping[str, Any]) -> dict[str, Any]:
     """Converts a saved config to the current fields, without a change of its meaning.
 
     Adds fields and method options that did not exist then, with values that keep the run's
-    behaviour. Renames fields and values that have other names now. A current config is unchanged.
+    behavior. Renames fields and values that have other names now. A current config is unchanged.
     """
     upgraded = sections.upgrade(Config, config)
 
@@ -130,7 +130,7 @@ def _upgrade_options(name: str, options: Any) -> Any:
     if name not in METHODS or not isinstance(options, Mapping):
         return options
 
-    # The default of an option that was added later is the behaviour before it existed.
+    # The default of an option that was added later is the behavior before it existed.
     upgraded = {}
     for option in inspect.signature(METHODS[name]).parameters.values():
         upgraded[option.name] = option.default

@@ -1,6 +1,6 @@
 """Reads stills as auxiliary inputs: any frame of a bank, or one frame for each video.
 
-A CSV lists them, `path,frame[,id]`. Paths are relative to the CSV and name videos or pictures, and
+A CSV lists them, `path,frame[,id]`. Paths are relative to the CSV and name videos or images, and
 frames are counted from 0. With ids, each clip gets the still with its own id, cropped, flipped and
 rolled like the clip. Without ids, the list is a bank: each clip gets a random still, whole, resized
 to the clip (StillMix, blending_utils.py). Other columns are ignored.
@@ -83,7 +83,7 @@ class Bank:
         return cv2.resize(picture, (cut.size, cut.size), interpolation=cv2.INTER_LINEAR)
 
     def blank(self, spec: ClipSpec) -> Still:
-        """Returns a black picture; see AuxInput."""
+        """Returns a black image; see AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
@@ -115,7 +115,7 @@ class Own:
         return transforms.apply_crop(box, cut.crop, size=cut.size)[0]
 
     def blank(self, spec: ClipSpec) -> Still:
-        """Returns a black picture; see AuxInput."""
+        """Returns a black image; see AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
@@ -183,7 +183,7 @@ def _existing(file: str, refs: Sequence[FrameRef]) -> tuple[FrameRef, ...]:
 
     if missing:
         raise UserError(
-            f"{file} lists {len(missing)} videos or pictures that do not exist, {missing[0]} first"
+            f"{file} lists {len(missing)} videos or images that do not exist, {missing[0]} first"
         )
 
     return tuple(FrameRef(path_of[ref.path], ref.frame) for ref in refs)

@@ -1,5 +1,35 @@
 """The table of downstream heads."""
 
 from albar_jax.downstream.base import HeadKind
+from albar_jax.downstream.mgfn import evaluation as mgfn_evaluation
+from albar_jax.downstream.mgfn import other_scores
+from albar_jax.downstream.mgfn.config import MgfnConfig
+from albar_jax.downstream.mgfn.head import MgfnHead
+from albar_jax.downstream.tridet import evaluation as tridet_evaluation
+from albar_jax.downstream.tridet.config import TridetConfig
+from albar_jax.downstream.tridet.head import TridetHead
+from albar_jax.features.anomaly import read_anomaly
+from albar_jax.features.segments import read_segments
 
-HEADS: dict[str, HeadKind] = {}
+HEADS: dict[str, HeadKind] = {
+    "mgfn": HeadKind(
+        title="MGFN",
+        task="UCF-Crime anomaly detection",
+        config=MgfnConfig,
+        make=MgfnHead,
+        read_truth=read_anomaly,
+        evaluate=mgfn_evaluation.evaluate,
+        read_predictions=other_scores.read_predictions,
+        tests_each_epoch=True,
+    ),
+    "tridet": HeadKind(
+        title="TriDet",
+        task="THUMOS14 action detection",
+        config=TridetConfig,
+        make=TridetHead,
+        read_truth=read_segments,
+        evaluate=tridet_evaluation.evaluate,
+        read_predictions=tridet_evaluation.read_predictions,
+        tests_each_epoch=False,
+    ),
+}

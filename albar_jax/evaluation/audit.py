@@ -1,11 +1,13 @@
 """Reads the predictions of any program: a folder for each model with a CSV file for each task.
 
 The file names are the tasks (`hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_reversed.csv`).
-They determine the benchmark. `predictions` describes the columns. Two more files are optional:
+They determine the benchmark. `predictions` describes the columns. Three more files are optional:
 
 - classes.txt names the classes, one per line. Without it, classes are numbered.
 - views.json describes the averaged views, {"hmdb51": "10 clips x 3 crops", ...}. Without it, the
   views are reported as not known.
+- appearance_motion.tsv has the parts of appearance and motion; see `appearance_motion`. Without it,
+  they are dashes.
 """
 
 import dataclasses
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax.errors import UserError
+from albar_jax.evaluation.appearance_motion import read_split
 from albar_jax.evaluation.audit_classes import name_classes
 from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import read_predictions
@@ -162,7 +165,9 @@ def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> M
     if match:
         name = match["name"]
         seed = int(match["seed"])
-    return ModelRun(name, seed, None, predictions, views=read_views(folder))
+    return ModelRun(
+        name, seed, None, predictions, views=read_views(folder), split=read_split(folder)
+    )
 
 
 def _check_labels(runs: Sequence[ModelRun]) -> None:

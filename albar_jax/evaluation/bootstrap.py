@@ -65,6 +65,47 @@ def interval(
     return float(low), float(high)
 
 
+def interval_of_means(
+    runs: Sequence[tuple[Sequence[str], np.ndarray]],
+    *,
+    level: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Computes the percentile bootstrap interval of a mean of real numbers.
+
+    Source videos are drawn as in `interval`.
+
+    Args:
+      runs: ids of the clips of each run, and a number for each clip, float (N,).
+      level: share of the replicates inside the interval, 0 to 1.
+      replicates: number of bootstrap samples.
+      seed: random seed; the same seed gives the same interval.
+
+    Returns:
+      (low, high), in units of the numbers.
+    """
+    column_of: dict[str, int] = {}
+    for ids, _ in runs:
+        for clip in ids:
+            column_of.setdefault(source_video(clip), len(column_of))
+    num_videos = len(column_of)
+
+    generator = np.random.default_rng(seed)
+    means = np.zeros((len(runs), replicates))
+    draws = generator.multinomial(num_videos, np.full(num_videos, 1 / num_videos), size=replicates)
+    for row, (ids, values) in enumerate(runs):
+        columns = [column_of[source_video(clip)] for clip in ids]
+        sums = np.bincount(columns, weights=values, minlength=num_videos)
+        counts = np.bincount(columns, minlength=num_videos)
+        drawn = draws @ counts
+        # A sample may contain no video of a run. It then has no mean and is skipped below.
+        means[row] = np.where(drawn > 0, draws @ sums / np.maximum(drawn, 1), np.nan)
+
+    low, high = np.nanquantile(means.mean(axis=0), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def _by_video(outcomes_of_all: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray]:
     """Counts hits and clips by (outcomes, source video), both int64 (N, V)."""
     # Source videos get columns in the order of their first clip.

@@ -59,12 +59,12 @@ class MotionUse:
 
     @property
     def changes(self) -> bool:
-        """Whether the still has another answer."""
+        """Returns whether the still has another answer."""
         return self.still[0].label != self.answer.label
 
     @property
     def needs_motion(self) -> bool:
-        """Whether the answer changes without the motion, or loses half of its probability."""
+        """Returns whether the answer changes, or loses half of its probability, without motion."""
         return self.changes or self.still_prob < NEEDED_SHARE * self.answer.prob
 
 

@@ -1,4 +1,4 @@
-"""Summarises the predictions of runs: mean, standard deviation over seeds, bootstrap interval."""
+"""Summarizes the predictions of runs: mean, standard deviation over seeds, bootstrap interval."""
 
 import dataclasses
 import functools
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from albar_jax.errors import UserError
 from albar_jax.evaluation import averages, bootstrap
+from albar_jax.evaluation.appearance_motion import AppearanceMotion
 from albar_jax.evaluation.missing_clips import mark_missing
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import Row, Suite
@@ -24,6 +25,7 @@ class ModelRun:
       cost_plain_steps: cost of the training in steps of plain training; None if unknown.
       train_seconds: duration of the training in seconds; None if unknown.
       views: description of the averaged views by task. A task is missing if unknown.
+      split: appearance and motion in the scores of the original test clips; None if not measured.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ModelRun:
     cost_plain_steps: float | None = None
     train_seconds: float | None = None
     views: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split: AppearanceMotion | None = None
 
     @property
     def label(self) -> str:
@@ -165,14 +168,14 @@ def unpaired_clips(
 
 
 def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
-    """Summarises runs by name, in order of first appearance.
+    """Summarizes runs by name, in order of first appearance.
 
     Raises:
       UserError: there is no run, two runs have the same name and seed, or a run has no task of the
         suite.
     """
     if not runs:
-        raise UserError("there is no model to summarise; give at least one")
+        raise UserError("there is no model to summarize; give at least one")
     for run in runs:
         # Such a run has only dashes, which usually means a wrong suite.
         if not set(run.predictions) & set(suite.tasks):

@@ -6,7 +6,7 @@ the union of two sources.
     jhmdb:DIR       JHMDB's outlines, DIR/[puppet_mask/]<video id>/puppet_mask.mat
     tubes:FILE.pkl  boxes of UCF101-24; boxes=union uses all boxes of a frame, not only the first as
                     published
-    png:DIR         pictures, DIR/<video id>/<number>.png; ids=1,2 selects objects, first=0 or 1 is
+    png:DIR         images, DIR/<video id>/<number>.png; ids=1,2 selects objects, first=0 or 1 is
                     the number of the first frame
     npz:DIR         arrays, DIR/<video id>.npz
     rle:FILE.json   run-length codes in the format of COCO or YouTube-VIS; ids=1,2 selects

@@ -34,7 +34,7 @@ class DemoSource:
         """Creates the source.
 
         Args:
-          network: maps RGB pictures (1, 3, 256, 256) in 0..1 to the probability of a person
+          network: maps RGB images (1, 3, 256, 256) in 0..1 to the probability of a person
             (1, 1, h, w).
           open_video: opens the video with a given id.
         """

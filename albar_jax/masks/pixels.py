@@ -32,7 +32,7 @@ def fill_box(mask: Bool[np.ndarray, "h w"], x1: float, y1: float, x2: float, y2:
 def resize(
     masks: Bool[np.ndarray, "t h w"], height: int, width: int
 ) -> Bool[np.ndarray, "t height width"]:
-    """Resizes masks by nearest neighbour, like PIL's NEAREST; ties take the later pixel.
+    """Resizes masks by nearest neighbor, like PIL's NEAREST; ties take the later pixel.
 
     Raises:
       NoMask: the masks are rotated by 90 degrees against the frames, because they were made without

@@ -1,4 +1,4 @@
-"""Reads masks from pictures, one .png per frame, which annotation tools and trackers write."""
+"""Reads masks from images, one .png per frame, which annotation tools and trackers write."""
 
 import dataclasses
 import re
@@ -24,7 +24,7 @@ class PngSource:
 
     A pixel's value, or its palette index, is the object number; 0 is the background. SAM 2
     (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS write
-    this form. In a colour picture every pixel that is not black is the person. Fully transparent
+    this form. In a color image every pixel that is not black is the person. Fully transparent
     pixels are background.
 
     Attributes:
@@ -50,12 +50,12 @@ class PngSource:
         ids = self.ids
         folders = [_numbered_pictures(folder)]
         if not folders[0]:
-            # There are no pictures here, so there is a folder for each object.
+            # There are no images here, so there is a folder for each object.
             folders = _object_folders(folder, ids)
-            # Each folder shows one object, so its pictures have no object numbers.
+            # Each folder shows one object, so its images have no object numbers.
             ids = ()
 
-        # A frame counts if any object has a picture of it.
+        # A frame counts if any object has an image of it.
         numbers = np.array(sorted(set().union(*folders)), np.int64)
         if not len(numbers):
             raise NoMask(f"{folder} holds no numbered .png")
@@ -65,7 +65,7 @@ class PngSource:
         for number in numbers:
             paths = [pictures[number] for pictures in folders if number in pictures]
             masks.append(_read_union(paths, ids))
-            # All pictures must have the size of the first one, which is checked below.
+            # All images must have the size of the first one, which is checked below.
             height, width = masks[0].shape
             checks.check_memory(len(numbers), height, width, str(folder))
         if len({mask.shape for mask in masks}) > 1:
@@ -95,7 +95,7 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
 
 
 def _object_folders(folder: Path, ids: tuple[int, ...]) -> list[dict[int, Path]]:
-    """Lists the pictures of each object, by number, sorted by object."""
+    """Lists the images of each object, by number, sorted by object."""
     objects = {}
     for path in folder.iterdir():
         if path.is_dir() and path.name.isdecimal():
@@ -109,7 +109,7 @@ def _object_folders(folder: Path, ids: tuple[int, ...]) -> list[dict[int, Path]]
 
 
 def _numbered_pictures(folder: Path) -> dict[int, Path]:
-    """Returns the pictures in a folder by number. Raises UserError if two have the same number."""
+    """Returns the images in a folder by number. Raises UserError if two have the same number."""
     pictures: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         match = _NUMBERED.fullmatch(path.name)
@@ -121,7 +121,7 @@ def _numbered_pictures(folder: Path) -> dict[int, Path]:
 
 
 def _read_union(paths: Sequence[Path], ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
-    """Reads the union of the masks in several pictures."""
+    """Reads the union of the masks in several images."""
     return np.logical_or.reduce([_read(path, ids) for path in paths])
 
 
@@ -135,14 +135,14 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
 
     opaque = np.True_
     if bands[-1] == "A":
-        # Transparent pixels may have any colour.
+        # Transparent pixels may have any color.
         values, opaque = values[..., :-1], values[..., -1] > 0
     if ids and len(bands) > 2:
         raise UserError(
-            f"{path} has colours, not numbers of objects, so ids=... cannot choose from them"
+            f"{path} has colors, not numbers of objects, so ids=... cannot choose from them"
         )
 
-    # Pictures of one channel have no third axis.
+    # Images of one channel have no third axis.
     values = values.reshape(*values.shape[:2], -1)
     is_person = values != 0
     if ids:

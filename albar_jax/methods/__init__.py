@@ -28,7 +28,7 @@ SAVED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 def combine(*methods: Method) -> Method:
     """Combines methods: chains their transforms, and uses the loss of the one method that has one.
 
-    If no method has a loss, the combination minimises plain cross-entropy.
+    If no method has a loss, the combination minimizes plain cross-entropy.
 
     Raises:
       UserError: two of the methods replace the loss, or both need an exclusive auxiliary input.

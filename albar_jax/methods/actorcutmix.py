@@ -4,7 +4,7 @@
     target <- w * target + (1 - w) * partner target,   w = 1 - (1 - r)^4
 
 r is the share of the clip's pixels that show a person. The partner of clip i is clip b - 1 - i.
-Where only the partner has a person, the mean colour is visible.
+Where only the partner has a person, the mean color is visible.
 
 Source: Zou et al., "Learning representational invariances for data-efficient action recognition"
 (CVIU 2023), vt-vl-lab/video-data-aug, mmaction/models/recognizers/base_supervised_aug.py. StillMix
@@ -16,7 +16,7 @@ Differences from published code:
 - The first code mixes all clips of a batch with probability 0.5, or none. The second draws for each
   clip, as here.
 - Both codes replace the mask of a clip that shows no person, or nothing else, by all person. The
-  clip itself does not change, but its partner gets the mean colour as background, and a share of
+  clip itself does not change, but its partner gets the mean color as background, and a share of
   the label of something invisible. Here the partner does not change either.
 
 Example:
@@ -62,7 +62,7 @@ def make(prob: Share = 0.25) -> Method:
         pick = usable & usable[::-1] & jax.random.bernoulli(key, prob, (num_clips,))
 
         mask = person_mask[..., None]
-        # The mean colour is 0 in normalised pixels.
+        # The mean color is 0 in normalized pixels.
         background = jnp.where(mask, 0, batch.video)[::-1]
         mixed = jnp.where(mask, batch.video, background)
 

@@ -161,7 +161,7 @@ def _static_batches(
         if static_of == "mixed" or batch.clean is None:
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
 
-        # The clean clips are uint8; only the selected frames are normalised.
+        # The clean clips are uint8; only the selected frames are normalized.
         video = normalise(static_clip(batch.clean.video, index, length))
         return dataclasses.replace(batch, video=video, target=batch.clean.target)
 
@@ -218,9 +218,10 @@ def tested_frame(frame: str | int, num_frames: int) -> int:
         the middle one stands for them.
       num_frames: frames of the clip.
     """
-    if isinstance(frame, int):
-        return min(frame, num_frames - 1)
-    return _NAMED_FRAMES.get(frame, _NAMED_FRAMES["middle"])(num_frames)
+    # A config from the command line holds digits.
+    if str(frame).isdecimal():
+        return min(int(frame), num_frames - 1)
+    return _NAMED_FRAMES.get(str(frame), _NAMED_FRAMES["middle"])(num_frames)
 
 
 def _length(static_frames: int | None, num_frames: int) -> int:

@@ -62,7 +62,7 @@ class Method:
     """A debiasing method: transforms of the batch, and a loss.
 
     Attributes:
-      transforms: applied in order, on the device, to the normalised batch before the loss sees it.
+      transforms: applied in order, on the device, to the normalized batch before the loss sees it.
       loss: replaces plain cross-entropy; None keeps the loss of the methods it is combined with.
       heads: additional heads by name; their outputs are in every training pass
         (`albar_jax.methods.heads`).

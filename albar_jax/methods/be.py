@@ -83,7 +83,7 @@ def with_own_frames(
     """Mixes some clips of a batch with one of their own frames.
 
     Args:
-      batch: batch with normalised clips.
+      batch: batch with normalized clips.
       key: random key.
       prob: probability that a clip is mixed.
       max_ratio: largest weight of the frame.

@@ -2,8 +2,8 @@
 
     video <- mask * video + (1 - mask) * other video
 
-The mask has the share `beta` of the pixels whose colours are most typical of moving regions:
-p_fg(colour) / (p_fg(colour) + p_bg(colour)).
+The mask has the share `beta` of the pixels whose colors are most typical of moving regions:
+p_fg(color) / (p_fg(color) + p_bg(color)).
 
 Source: Ding et al., "Motion-aware Contrastive Video Representation Learning via
 Foreground-background Merging" (CVPR 2022), Mark12Ding/FAME, moco/loader.py, and StillMix's
@@ -36,11 +36,11 @@ from albar_jax.methods.pixels import denormalise
 from albar_jax.schema.fields import OpenShare, Share, checked
 from albar_jax.types import Batch
 
-# Shares of the frame, with the most and the least motion, whose colours are counted.
+# Shares of the frame, with the most and the least motion, whose colors are counted.
 # (FAME Sec. 3.2, getSeg)
 FOREGROUND_SEEDS = 0.5
 BACKGROUND_SEEDS = 0.1
-# Bins of each of the three coordinates of a colour.
+# Bins of each of the three coordinates of a color.
 BINS = 10
 
 
@@ -82,12 +82,12 @@ def foreground(video: Float[Array, "b t h w 3"], beta: float) -> Bool[Array, "b 
     Ties at the limit, which are rare after blurring, go to the first pixels of the frame.
 
     Args:
-      video: normalised clips with at least two frames.
+      video: normalized clips with at least two frames.
       beta: share of the frame that is foreground.
     """
     num_clips, _, height, width, _ = video.shape
     pixels = denormalise(video)
-    # Sums instead of means, and no min-max normalisation: only the order of the values matters.
+    # Sums instead of means, and no min-max normalization: only the order of the values matters.
     motion = blur(jnp.sum(jnp.abs(pixels[:, 1:] - pixels[:, :-1]), axis=(1, 4)))
     colour = colour_bins(jnp.mean(pixels, axis=1))
 
@@ -104,11 +104,11 @@ def foreground(video: Float[Array, "b t h w 3"], beta: float) -> Bool[Array, "b 
 
 
 def foreground_likeness(motion: Float[Array, " n"], colour: Int[Array, " n"]) -> Float[Array, " n"]:
-    """Returns p_fg / (p_fg + p_bg) of the colour of each pixel.
+    """Returns p_fg / (p_fg + p_bg) of the color of each pixel.
 
     Args:
       motion: strength of the motion of n pixels.
-      colour: bin of the colour of each pixel, from `colour_bins`.
+      colour: bin of the color of each pixel, from `colour_bins`.
     """
     num_pixels = motion.shape[0]
     num_fg = int(FOREGROUND_SEEDS * num_pixels)
@@ -120,7 +120,7 @@ def foreground_likeness(motion: Float[Array, " n"], colour: Int[Array, " n"]) ->
     # Counts are whole numbers, so their sum does not depend on the order of a GPU's additions.
     counts = jax.ops.segment_sum(marks, colour, num_segments=BINS**3)
     fg = counts[:, 0] + counts[:, 1] * fg_missing / jnp.sum(fg_equal)
-    # Add one of each colour, so that none is impossible.
+    # Add one of each color, so that none is impossible.
     bg = counts[:, 2] + counts[:, 3] * bg_missing / jnp.sum(bg_equal) + 1
 
     fg, bg = fg / num_fg, bg / (num_bg + BINS**3)
@@ -142,7 +142,7 @@ def top(
 
 
 def colour_bins(image: Float[Array, "*b 3"]) -> Int[Array, "*b"]:
-    """Returns the colour of each pixel as a bin number, 0..999.
+    """Returns the color of each pixel as a bin number, 0..999.
 
     Hue and saturation are a point in a disc; with the value they make three coordinates.
 
@@ -163,7 +163,7 @@ def colour_bins(image: Float[Array, "*b 3"]) -> Int[Array, "*b"]:
     saturation = chroma / (value + 1e-8)
     angle = sixth * jnp.pi / 3
     disc = [(saturation * axis(angle) + 1) / 2 for axis in (jnp.cos, jnp.sin)]
-    # Round half up. Normalisation and its inverse may leave 0..1 by a rounding error.
+    # Round half up. Normalization and its inverse may leave 0..1 by a rounding error.
     nearest = [jnp.floor(coord * (BINS - 1) + 0.5).astype(jnp.int32) for coord in (*disc, value)]
     x, y, z = (jnp.clip(number, 0, BINS - 1) for number in nearest)
     return x + BINS * y + BINS**2 * z

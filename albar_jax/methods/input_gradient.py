@@ -30,7 +30,7 @@ Logits = Float[Array, "b k"]
 
 
 def clip_norm(gradient: Video) -> Float[Array, " b"]:
-    """Returns the L2 norm of each clip's gradient over time, space and colour. (ALBAR Eq. 4)"""
+    """Returns the L2 norm of each clip's gradient over time, space and color. (ALBAR Eq. 4)"""
     squares = jnp.sum(jnp.square(gradient), axis=(1, 2, 3, 4))
     # The derivative of sqrt at 0 is infinite, and its product with 0 is NaN. A network that ignores
     # its input has penalty 0 and gradient 0.
@@ -78,14 +78,14 @@ def logits_and_input_gradient_norm(
 
     Args:
       predict: network with its weights closed over.
-      video: normalised clips.
+      video: normalized clips.
       key: random key of dropout and stochastic depth, which are the same in all passes.
       norm: norm of each clip's gradient; differentiable.
-      memory: schedule of the passes; the results are equal. "linearize" stores the linearised
+      memory: schedule of the passes; the results are equal. "linearize" stores the linearized
         forward and backward pass, which makes three passes in all: forward, backward, and a
         derivative of both. "two_pass" stores only the direction of the norm's gradient and repeats
         the first two passes. It costs a third more FLOPs in the static clip, but no activations
-        live between the passes. With full rematerialisation, "linearize" needs as little memory.
+        live between the passes. With full rematerialization, "linearize" needs as little memory.
 
     Returns:
       Logits (b, k) and norms (b,).

@@ -14,5 +14,5 @@ def normalise(pixels: UInt8[Array, "*b 3"]) -> Float[Array, "*b 3"]:
 
 
 def denormalise(values: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
-    """Converts normalised pixels to RGB in 0..1, for methods that read colours."""
+    """Converts normalized pixels to RGB in 0..1, for methods that read colors."""
     return values * jnp.array(STD) + jnp.array(MEAN)

@@ -21,10 +21,10 @@ datasets/kinetics.py. Differences from that code:
   least 70 % of their frames. It also computes whether the clip itself shows one, but does not use
   it, so it asks for confusion on clips whose person is not hidden. Here the 70 % refer to the
   clip's own frames.
-- Persons' pixels are replaced before the network, by the mean colour of the cropped frame. The code
+- Persons' pixels are replaced before the network, by the mean color of the cropped frame. The code
   paints whole boxes before cropping.
 - Scene layers have 512 units, the feature width of the code's ResNet-18, for networks of any width.
-  The scales of their normalisation start at 1; the code's torch 0.4 draws them from 0..1.
+  The scales of their normalization start at 1; the code's torch 0.4 draws them from 0..1.
 
 Example: `python train.py --config configs/hmdb51.py:sdn --config.methods.sdn.reversal=0.5`
 """
@@ -141,7 +141,7 @@ def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:
 def without_persons(
     video: Float[Array, "b t h w 3"], mask: Bool[Array, "b t h w"]
 ) -> Float[Array, "b t h w 3"]:
-    """Replaces persons by the mean colour of their frame."""
+    """Replaces persons by the mean color of their frame."""
     return jnp.where(mask[..., None], video.mean((2, 3), keepdims=True), video)
 
 
@@ -199,7 +199,7 @@ def reverse_gradient(x: Float[Array, "b d"], alpha: float) -> Float[Array, "b d"
 
 
 def _linear(key: Key[Array, ""], width_in: int, width_out: int) -> Params:
-    # The initialisation of torch's Linear: uniform within 1 / sqrt(width_in), also the biases.
+    # The initialization of torch's Linear: uniform within 1 / sqrt(width_in), also the biases.
     k_kernel, k_bias = jax.random.split(key)
     bound = width_in**-0.5
     return {

@@ -4,6 +4,7 @@ from jaxtyping import Array, Key
 
 from albar_jax.models import resnet, video_swin
 from albar_jax.models.config import ResNetConfig, VideoSwinConfig
+from albar_jax.models.tokens import final_tokens
 from albar_jax.types import Apply, Params
 
 NetworkConfig = VideoSwinConfig | ResNetConfig
@@ -44,4 +45,4 @@ def create(config: NetworkConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
     return video_swin.create(config, key)
 
 
-__all__ = ["PRESETS", "NetworkConfig", "ResNetConfig", "VideoSwinConfig", "create"]
+__all__ = ["PRESETS", "NetworkConfig", "ResNetConfig", "VideoSwinConfig", "create", "final_tokens"]

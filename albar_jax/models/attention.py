@@ -12,7 +12,7 @@ from albar_jax.models import recompute, windows
 from albar_jax.models.config import VideoSwinConfig
 from albar_jax.models.layers import linear
 
-# Heads of all windows in a chunk when attention is rematerialised: little memory, but enough work
+# Heads of all windows in a chunk when attention is rematerialized: little memory, but enough work
 # to fill a device.
 HEADS_PER_CHUNK = 24
 

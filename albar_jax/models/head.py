@@ -1,4 +1,4 @@
-"""Initialises a new classification head as published code does."""
+"""Initializes a new classification head as published code does."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ I3D_SD = 0.01
 
 
 def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params:
-    """Returns the weights with a newly initialised head.
+    """Returns the weights with a newly initialized head.
 
     Args:
       weights: weights of a network with a linear layer under "head".
-      how: "torch" initialises like torch's Linear: kernel and bias uniform within
-        1 / sqrt(features), standard deviation 0.021 for 768 features. "i3d" initialises like
+      how: "torch" initializes like torch's Linear: kernel and bias uniform within
+        1 / sqrt(features), standard deviation 0.021 for 768 features. "i3d" initializes like
         mmaction2's I3DHead: normal kernel of standard deviation 0.01, bias 0. "default" keeps the
         head: standard deviation 1 / sqrt(features), 0.036 for a Swin.
       key: random key.

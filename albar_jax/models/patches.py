@@ -37,7 +37,7 @@ class PatchEmbed(nnx.Module):
 
 
 class PatchMerge(nnx.Module):
-    """Merges 2 x 2 neighbouring tokens into one of twice the width."""
+    """Merges 2 x 2 neighboring tokens into one of twice the width."""
 
     def __init__(self, config: VideoSwinConfig, stage: int, rngs: nnx.Rngs):
         width = config.width(stage)
@@ -50,7 +50,7 @@ class PatchMerge(nnx.Module):
         x = jnp.pad(x, windows.padding(size, (1, 2, 2)))
         b, t, h, w, c = x.shape
 
-        # The reference orders the neighbours as (h0 w0, h1 w0, h0 w1, h1 w1): height is the inner
+        # The reference orders the neighbors as (h0 w0, h1 w0, h0 w1, h1 w1): height is the inner
         # axis of each 2 x 2 square.
         x = x.reshape(b, t, h // 2, 2, w // 2, 2, c).transpose(0, 1, 2, 4, 5, 3, 6)
         return self.reduction(self.norm(x.reshape(b, t, h // 2, w // 2, 4 * c)))

@@ -1,4 +1,4 @@
-"""Rematerialisation: recomputes activations in the backward pass instead of storing them."""
+"""Rematerialization: recomputes activations in the backward pass instead of storing them."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def call_recomputed(module: nnx.Module, remat: str, *inputs: Array | None) -> Ar
 
 
 def in_chunks(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:
-    """Applies `attend` to chunks of at most `at_most` windows under rematerialisation.
+    """Applies `attend` to chunks of at most `at_most` windows under rematerialization.
 
     The scores of all windows at once would be the largest arrays of a step. All chunks have the
     same size, the largest divisor of the window count that is at most `at_most`: 7 windows with

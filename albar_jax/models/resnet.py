@@ -51,7 +51,7 @@ class Conv(nnx.Module):
 class BatchNorm(nnx.Module):
     """Batch norm with torch's statistics.
 
-    The biased variance normalises the batch, while the running variance averages unbiased ones.
+    The biased variance normalizes the batch, while the running variance averages unbiased ones.
     """
 
     def __init__(self, config: ResNetConfig, width: int):
@@ -62,12 +62,12 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(width, self.exact))
 
     def __call__(self, x: Maps, *, training: bool) -> Maps:
-        """Normalises x and returns it in its own dtype.
+        """Normalizes x and returns it in its own dtype.
 
         Args:
           x: feature maps of the local clips.
-          training: whether to normalise by the global batch and to update the running statistics.
-            Otherwise the running statistics normalise.
+          training: whether to normalize by the global batch and to update the running statistics.
+            Otherwise the running statistics normalize.
         """
         exact = x.astype(self.exact)
         mean, var = self.mean[...], self.var[...]
@@ -148,19 +148,22 @@ class ResNet(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """Returns logits and features; see `create`."""
+        b, t = video.shape[:2]
+        pooled = self.maps(video, training=key is not None).mean((1, 2))
+        # The head is linear: the logits of the mean features are the mean of the frames' logits.
+        features = pooled.reshape(b, t, -1).mean(1)
+        dropped = drop(features, self.config.head_dropout, key, per_clip=False)
+        return Outputs(self.head(dropped), features)
+
+    def maps(self, video: Float[Array, "b t h w 3"], *, training: bool) -> Maps:
+        """Returns the final feature maps of all frames, (b t, h, w, c)."""
         b, t, *image = video.shape
-        training = key is not None
         x = self.stem(video.reshape(b * t, *image))
         x = _max_pool(jax.nn.relu(self.stem_norm(x, training=training)))
         for i, depth in enumerate(self.config.depths):
             for j in range(depth):
                 x = self.stages[str(i)][str(j)](x, training=training)
-
-        pooled = x.astype(self.config.exact_dtype).mean((1, 2))
-        # The head is linear: the logits of the mean features are the mean of the frames' logits.
-        features = pooled.reshape(b, t, -1).mean(1)
-        dropped = drop(features, self.config.head_dropout, key, per_clip=False)
-        return Outputs(self.head(dropped), features)
+        return x.astype(self.config.exact_dtype)
 
 
 def _max_pool(x: Maps) -> Maps:
@@ -218,7 +221,7 @@ def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
       key: random key of the weights.
 
     Returns:
-      `apply(weights, video, key) -> Outputs` and the weights. `video` is a normalised float array
+      `apply(weights, video, key) -> Outputs` and the weights. `video` is a normalized float array
       (b, t, h, w, 3) of any size. t is usually 1; the network reads each frame as an image of its
       own and averages features and logits over frames. `weights` is a nested dict of float32 arrays
       with string keys: parameters and, under BATCH_STATS, running means and variances.

@@ -37,15 +37,20 @@ class VideoSwin(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """Returns logits and features; see `create`."""
-        num_stages = len(self.config.depths)
-        x = call_recomputed(self.patch_embed, self.config.remat, video)
-        for i in range(num_stages):
-            x = self.stages[str(i)](x, fold(key, i))
-        features = self.norm(x).mean((1, 2, 3))
+        features = self.tokens(video, key).mean((1, 2, 3))
 
-        k_head = fold(key, num_stages)
+        k_head = fold(key, len(self.config.depths))
         dropped = drop(features, self.config.head_dropout, k_head, per_clip=False)
         return Outputs(self.head(dropped), features)
+
+    def tokens(
+        self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+    ) -> Float[Array, "b t h w d"]:
+        """Returns the normalised final tokens; their mean is the features."""
+        x = call_recomputed(self.patch_embed, self.config.remat, video)
+        for i in range(len(self.config.depths)):
+            x = self.stages[str(i)](x, fold(key, i))
+        return self.norm(x)
 
 
 def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
@@ -90,7 +95,7 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
       key: random key of the parameters.
 
     Returns:
-      `apply(params, video, key) -> Outputs` and the parameters. `video` is a normalised float array
+      `apply(params, video, key) -> Outputs` and the parameters. `video` is a normalized float array
       (b, t, h, w, 3) of any size. Key None selects evaluation: no stochastic depth, no dropout.
       `params` is a nested dict of float32 arrays with string keys.
     """

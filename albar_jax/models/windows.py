@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 Size = tuple[int, int, int]
 
-# Added to the attention score of two tokens that are neighbours only because of the cyclic shift.
+# Added to the attention score of two tokens that are neighbors only because of the cyclic shift.
 MASKED_SCORE = -100.0
 
 
@@ -109,7 +109,7 @@ def regions(padded: Size, window: Size, shift: Size) -> np.ndarray:
     """Returns the region of each token of each window after the cyclic shift.
 
     Tokens of a window attend to each other only within a region, because the others are not true
-    neighbours.
+    neighbors.
 
     Args:
       padded: tokens of the grid along t, h and w, a multiple of the window.

@@ -15,13 +15,13 @@ _NOTED = "†"
 _SEEDS = "3"
 
 
-def mean_and_sd(mean: float | None, sd: float | None) -> str:
+def mean_and_sd(mean: float | None, sd: float | None, *, digits: int = 1) -> str:
     """Formats `mean ± sd` over seeds; the mean alone for a single seed, a dash without a mean."""
     if mean is None:
         return MISSING
     if sd is None:
-        return f"{mean:.1f}"
-    return f"{mean:.1f} ± {sd:.1f}"
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
 def header(suite: Suite) -> list[str]:

@@ -11,7 +11,7 @@ from albar_jax.evaluation.results import ModelSummary
 from albar_jax.report import plots
 from albar_jax.report.report_data import ReportData
 
-# Colour of the matrix, RGB.
+# Color of the matrix, RGB.
 _COLOR = (0, 114, 178)
 
 
@@ -23,7 +23,7 @@ class Confusion:
       model: name of the model.
       task: name of the test set.
       clips: number of predictions, as text.
-      png: picture of the matrix as a data URL.
+      png: image of the matrix as a data URL.
       shares: float64 (K, K), share of each predicted class (column) by true class (row), 0 to 1.
       worst: the most frequent mistake: (true class, predicted class, share). None without mistakes.
     """

@@ -1,4 +1,4 @@
-"""Sets up the templates of pages and pictures."""
+"""Sets up the templates of pages and images."""
 
 import jinja2
 

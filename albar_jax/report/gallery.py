@@ -16,7 +16,7 @@ VERDICTS = {
     (True, False): "needs the motion",
     (True, True): "a still was enough",
     (False, True): "only the still",
-    (False, False): "not recognised",
+    (False, False): "not recognized",
 }
 _NEEDS_MOTION = VERDICTS[True, False]
 # Shortcuts are chosen from this many stills with the highest confidence.

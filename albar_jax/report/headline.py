@@ -73,7 +73,7 @@ def _no_clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
 
 def _clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
     return (
-        f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the "
+        f"With the background replaced, {worst.name} recognizes {_percent(worst, 'scufo')} of the "
         f"clips from a single motionless frame, {best.name} {_percent(best, 'scufo')}; "
         f"{_percent(best, 'contrasted')} of the predictions need the motion for {best.name}, "
         f"against {_percent(worst, 'contrasted')} for {worst.name}."

@@ -8,7 +8,7 @@ from typing import Any, cast
 import jinja2
 
 from albar_jax import files
-from albar_jax.report import cells, page_tables, plots
+from albar_jax.report import appearance_motion, cells, page_tables, plots
 from albar_jax.report.confusions import draw_confusions
 from albar_jax.report.environment import environment
 from albar_jax.report.headline import headline
@@ -50,6 +50,7 @@ def render(data: ReportData) -> str:
         named=len(data.classes) <= _MAX_NAMED,
         numbered=len(data.classes) <= _MAX_NUMBERED,
         strips=draw_strips(data),
+        splits=appearance_motion.sections(data),
     )
 
 
@@ -79,7 +80,7 @@ def _is_partial(data: ReportData) -> bool:
 
 
 def _policy(script: str) -> str:
-    """Returns the Content-Security-Policy of a page with this script and embedded pictures."""
+    """Returns the Content-Security-Policy of a page with this script and embedded images."""
     # Browsers compare this hash with the text between the script tags.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (

@@ -8,16 +8,19 @@ from albar_jax.evaluation.counts import ClipCount, count_clips, count_clips_over
 from albar_jax.evaluation.results import ModelRun, ModelSummary, Results, unpaired_clips
 from albar_jax.evaluation.suites import Published, Suite
 from albar_jax.evaluation.views import views_of_run
+from albar_jax.report.appearance_motion import split_to_json
 from albar_jax.report.report_data import ReportData
 
 
 def to_json(data: ReportData) -> dict[str, Any]:
     """Returns the content of results.json. Figures are in percent; None if a task is missing."""
     content = results_to_json(data.results)
-    for model, analysis in zip(content["models"], data.analysis.models, strict=True):
+    models = zip(content["models"], data.analysis.models, data.splits, strict=True)
+    for model, analysis, split in models:
         model["figures"] = analysis.figures
         model["figures_sd"] = analysis.sd
         model["classes"] = _classes(data, analysis)
+        model["appearance_motion"] = split_to_json(split, data.classes)
 
     content["notes"] = data.coverage_notes
     content["comparisons"] = list(map(_comparison, data.analysis.comparisons))

@@ -23,6 +23,9 @@ Content of results.json. Figures are in percent, null if unknown:
     classes     a list, one object for each class: `class`, `clips`, `left_out`, each row of the
                 suite by its name, `background` (IID minus SCUBA) and `conflict` (SCUBA minus
                 Confl-FG on the same background)
+    appearance_motion   null if not measured (see `evaluation.appearance_motion`), or `clips` and
+                `appearance` and `motion`, each with `mean`, `sd` and `interval` in units of a
+                logit; `classes` has the same for each `class`
   notes         sentences about left-out clips and classes without a clip
   comparisons   a list, one object for each pair of models: `first`, `second` and `rows`,
                 {row: null or an object}:
@@ -42,6 +45,7 @@ from pathlib import Path
 
 from albar_jax import files
 from albar_jax.report import cells, html_page, page_tables, tables
+from albar_jax.report.appearance_motion import MEANING, split_table
 from albar_jax.report.json_content import to_json
 from albar_jax.report.report_data import ReportData
 from albar_jax.terminal.escapes import markdown_text, show
@@ -73,6 +77,9 @@ def markdown(data: ReportData) -> str:
     for note in data.notes:
         parts.append(f"{markdown_text(note)}\n")
     parts.append("Beyond the paper:\n\n" + _figures(data))
+
+    if any(data.splits):
+        parts.append(f"{MEANING}\n\n" + tables.markdown_table(*split_table(data)))
 
     # A single model has no comparisons.
     if data.analysis.comparisons:

@@ -1,4 +1,4 @@
-"""Computes the pictures of a report: curves as points, matrices and frames as PNG.
+"""Computes the images of a report: curves as points, matrices and frames as PNG.
 
 The templates draw the curves.
 """
@@ -24,7 +24,7 @@ class Curve:
     """The curve of one run.
 
     Attributes:
-      model: index of the model, which selects the colour.
+      model: index of the model, which selects the color.
       points: points of an SVG polyline in the unit square, y pointing down.
     """
 
@@ -141,7 +141,7 @@ def ticks(low: float, high: float) -> list[float]:
 def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
     """Returns a matrix of shares as a PNG of one pixel per cell.
 
-    The opacity shows the share, so that the picture fits any background.
+    The opacity shows the share, so that the image fits any background.
 
     Args:
       shares: (K, K), 0 to 1.

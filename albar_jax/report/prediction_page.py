@@ -26,6 +26,19 @@ class Caption:
 
 
 @dataclasses.dataclass(frozen=True)
+class FrameRow:
+    """A row of pictures with a line of text.
+
+    Attributes:
+      text: the text.
+      frames: the pictures as data URLs.
+    """
+
+    text: str
+    frames: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class VideoSection:
     """The pictures of one video as data URLs.
 
@@ -33,7 +46,7 @@ class VideoSection:
       video: its predictions.
       frames: frames of the predicted clip.
       still: the frame that its motionless copy repeats; None without a clip.
-      attributions: integrated gradients of the answer.
+      attributions: integrated gradients of the answer over the frames of the clip.
       time_line: its time line; None if it is not longer than a clip.
       glimpses: frames of windows.
     """
@@ -41,7 +54,7 @@ class VideoSection:
     video: VideoUse
     frames: tuple[str, ...] = ()
     still: str | None = None
-    attributions: tuple[Caption, ...] = ()
+    attributions: tuple[FrameRow, ...] = ()
     time_line: str | None = None
     glimpses: tuple[Caption, ...] = ()
 

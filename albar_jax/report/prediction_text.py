@@ -1,5 +1,6 @@
 """Describes the predictions of videos in plain words and in tables for the terminal."""
 
+import collections
 import os
 from collections.abc import Sequence
 
@@ -11,7 +12,10 @@ from albar_jax.terminal.escapes import printable
 # Rows of a time line on the terminal. The files have all windows.
 _MOST_ROWS = 20
 _MOTIONLESS = "motionless"
-_HEADER = ("from", "to", "answer", "moving", "motionless", "of answer", "appearance", "motion")
+_HEADER = (
+    *("from", "to", "answer", "prob", "motionless", "answer's prob"),
+    *("needs motion", "appearance", "motion"),
+)
 
 
 def sentence(use: MotionUse, classes: Sequence[str]) -> str:
@@ -85,9 +89,9 @@ def _named(best: ClassProb, classes: Sequence[str]) -> tuple[str, str]:
 
 
 def _time_line(video: VideoUse, classes: Sequence[str]) -> list[str]:
-    """Returns the time line with consecutive windows of the same two answers joined."""
+    """Returns the time line with neighbours of the same answer and the same need joined."""
     spans = joined(video.windows)
-    rows = [_HEADER]
+    rows: list[tuple[str, ...]] = [_HEADER]
     for windows in spans[:_MOST_ROWS]:
         rows.append(_span_row(video, windows, classes))
 
@@ -102,14 +106,14 @@ def _time_line(video: VideoUse, classes: Sequence[str]) -> list[str]:
 
 
 def joined(windows: Sequence[WindowUse]) -> list[list[WindowUse]]:
-    """Groups consecutive windows with the same answer and the same answer of their stills."""
+    """Groups consecutive windows with the same answer that all need the motion, or none."""
     spans: list[list[WindowUse]] = []
     previous = None
     for window in windows:
-        answers = window.use.answer.label, window.use.still[0].label
-        if answers != previous:
+        key = window.use.answer.label, window.use.needs_motion
+        if key != previous:
             spans.append([])
-            previous = answers
+            previous = key
         spans[-1].append(window)
 
     return spans
@@ -118,8 +122,9 @@ def joined(windows: Sequence[WindowUse]) -> list[list[WindowUse]]:
 def _span_row(
     video: VideoUse, windows: Sequence[WindowUse], classes: Sequence[str]
 ) -> tuple[str, ...]:
-    """Returns the row of joined windows; its figures are means."""
+    """Returns the row of joined windows: means, and the most frequent answer of their stills."""
     uses = [window.use for window in windows]
+    stills = collections.Counter(use.still[0].label for use in uses)
 
     def mean(values: list[float]) -> float:
         return sum(values) / len(values)
@@ -129,8 +134,9 @@ def _span_row(
         moment(video, windows[-1].last + 1),
         classes[uses[0].answer.label],
         percent(mean([use.answer.prob for use in uses])),
-        classes[uses[0].still[0].label],
+        classes[stills.most_common(1)[0][0]],
         percent(mean([use.still_prob for use in uses])),
+        "yes" if uses[0].needs_motion else "no",
         f"{mean([use.appearance for use in uses]):+.2f}",
         f"{mean([use.motion for use in uses]):+.2f}",
     )

@@ -3,35 +3,43 @@
 import dataclasses
 
 from albar_jax.evaluation.results import Results
-from albar_jax.report import gallery, plots
+from albar_jax.report import attribution_pictures, gallery, plots
+from albar_jax.report.attribution_pictures import Explained, ExplainedClip, Style
 from albar_jax.report.gallery import ClipPair
 from albar_jax.report.report_data import ReadClip, ReportData
 
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """A chosen pair with its pictures as data URLs; without videos there are none.
+    """A chosen pair with its images as data URLs; without videos there are none.
 
     Attributes:
       pair: the pair, with the predictions of each model.
       frames: frames of the moving clip.
-      motionless: picture of what does not move in it.
+      motionless: image of what does not move in it.
       still: its still.
+      explained: caption and frames of each attribution of the moving clip.
     """
 
     pair: ClipPair
     frames: tuple[str, ...] = ()
     motionless: str | None = None
     still: str | None = None
+    explained: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def draw_strips(data: ReportData) -> list[Strip]:
     """Draws the chosen pairs, with the predictions of the first seed of each model."""
-    runs = [summary.runs[0] for summary in data.summaries]
     strips = []
-    for pair in gallery.choose_pairs(data.suite, runs, best=_best(data.results)):
-        strips.append(_draw(pair, data.read_clip))
+    for pair in chosen_pairs(data.results):
+        strips.append(_draw(pair, data.read_clip, data.explained.get((pair.scuba, pair.id), ())))
     return strips
+
+
+def chosen_pairs(results: Results) -> tuple[ClipPair, ...]:
+    """Chooses the pairs to show, with the predictions of the first seed of each model."""
+    runs = [summary.runs[0] for summary in results.summaries]
+    return gallery.choose_pairs(results.suite, runs, best=_best(results))
 
 
 def _best(results: Results) -> str | None:
@@ -51,7 +59,7 @@ def _best(results: Results) -> str | None:
     return ranked[0][1]
 
 
-def _draw(pair: ClipPair, read_clip: ReadClip | None) -> Strip:
+def _draw(pair: ClipPair, read_clip: ReadClip | None, explained: tuple[Explained, ...]) -> Strip:
     if read_clip is None:
         return Strip(pair)
 
@@ -64,4 +72,12 @@ def _draw(pair: ClipPair, read_clip: ReadClip | None) -> Strip:
         frames=plots.strip(moving),
         motionless=plots.frame_png(plots.motionless(moving)),
         still=plots.frame_png(static[0]),
+        explained=_draw_explained(ExplainedClip(pair.id, "", moving, explained)),
     )
+
+
+def _draw_explained(clip: ExplainedClip) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    (strips,) = attribution_pictures.draw_strips([clip], Style())
+    # The first strip is the clip itself, which is drawn anyway.
+    drawn = [(strip.caption, tuple(map(plots.frame_png, strip.frames))) for strip in strips[1:]]
+    return tuple(drawn)

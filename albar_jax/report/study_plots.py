@@ -1,4 +1,4 @@
-"""Draws the pictures of a study as SVG: validation while training, and accuracy against cost."""
+"""Draws the images of a study as SVG: validation while training, and accuracy against cost."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ VALIDATION = {
     "validation/static_top1": "Their stills classified correctly",
     "validation/contrasted": "Correct while moving, wrong as a still",
 }
-# Width and height of the plane of a chart, in units of the picture.
+# Width and height of the plane of a chart, in units of the image.
 _WIDTH, _HEIGHT = 330, 220
 # Margins of a plane.
 _LEFT, _TOP = 56, 40
@@ -29,8 +29,8 @@ class Line:
     """A line of a chart.
 
     Attributes:
-      color: index of its colour.
-      points: points of an SVG polyline, in units of the picture.
+      color: index of its color.
+      points: points of an SVG polyline, in units of the image.
       faint: whether it is drawn in the background.
     """
 
@@ -41,10 +41,10 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A point of a chart with its standard deviation and its label, in units of the picture.
+    """A point of a chart with its standard deviation and its label, in units of the image.
 
     Attributes:
-      color: index of its colour.
+      color: index of its color.
       x: place of the point.
       y: place of the point.
       low: y of the mean minus one standard deviation.
@@ -90,7 +90,7 @@ class Axis:
     Attributes:
       low: value at `start`.
       high: value at `start + length`.
-      length: length in units of the picture; negative if the axis points up or left.
+      length: length in units of the image; negative if the axis points up or left.
       start: place of `low`.
       ticks: (place, text) of each tick.
     """
@@ -112,7 +112,7 @@ def validation_curves(
 ) -> Callable[[Sequence[ModelSummary]], str | None]:
     """Returns a function that draws each metric of VALIDATION against the epoch. (ALBAR Fig. 6)
 
-    The bold line is the mean over seeds. The picture is None if no model has such a history.
+    The bold line is the mean over seeds. The image is None if no model has such a history.
 
     Args:
       *names: names of the models.
@@ -120,7 +120,7 @@ def validation_curves(
     """
 
     def draw(summaries: Sequence[ModelSummary]) -> str | None:
-        # The order of the names determines the colours.
+        # The order of the names determines the colors.
         shown = [summary for name in names for summary in summaries if summary.name == name]
         charts = []
         for metric in VALIDATION:
@@ -163,7 +163,7 @@ def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray
     Args:
       title: heading.
       x_title: name of the x axis.
-      lines: (index of the colour, whether the line is faint, points (N, 2)).
+      lines: (index of the color, whether the line is faint, points (N, 2)).
     """
     largest_x, largest_y = np.max([series.max(axis=0) for _, _, series in lines], axis=0)
     x_axis = _x_axis(largest_x)
@@ -282,7 +282,7 @@ def svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
 
     Args:
       charts: the charts.
-      legend: names of the colours.
+      legend: names of the colors.
       scale: factor of the size of the planes.
     """
     template = environment().get_template("charts.svg.jinja")

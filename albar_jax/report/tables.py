@@ -84,7 +84,7 @@ def _as_lines(notes: Sequence[str]) -> str:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Returns lines as plain text with aligned columns; the first line is the header."""
+    """Returns lines, the first a header, with the first column aligned left and others right."""
     # Escaping changes the widths, so it comes first.
     escaped = [list(map(printable, line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]

@@ -81,7 +81,8 @@ def draw_time_line(video: VideoUse, classes: Sequence[str]) -> str:
     bins = _bins(video.windows)
     edges = _edges(bins, video)
     x_axis = Axis(edges[0], edges[-1], _WIDTH, _LEFT)
-    colored = _colored(video.windows)
+    ranked = _ranked(video.windows)
+    colored = ranked[:_NUM_COLORED]
 
     bands = (
         _band("moving", bins, edges, x_axis, colored, classes, lambda use: use.answer.label),
@@ -112,7 +113,7 @@ def draw_time_line(video: VideoUse, classes: Sequence[str]) -> str:
         ),
     )
     legend = [classes[label] for label in colored]
-    if len(set(_labels(video.windows))) > len(colored):
+    if len(ranked) > len(colored):
         legend.append(OTHERS)
 
     return (
@@ -149,18 +150,13 @@ def _edges(bins: Sequence[Sequence[WindowUse]], video: VideoUse) -> list[float]:
     return [0.0, *inner, float(video.num_frames)]
 
 
-def _labels(windows: Sequence[WindowUse]) -> list[int]:
-    """Returns the answers of all windows and of their stills."""
-    labels = []
-    for window in windows:
-        labels += [window.use.answer.label, window.use.still[0].label]
-    return labels
-
-
-def _colored(windows: Sequence[WindowUse]) -> list[int]:
-    """Returns the most frequent answers, which get colours."""
-    frequent = collections.Counter(_labels(windows)).most_common(_NUM_COLORED)
-    return [label for label, _ in frequent]
+def _ranked(windows: Sequence[WindowUse]) -> list[int]:
+    """Returns all answers of moving windows, then those of stills, the most frequent ones first."""
+    moving = collections.Counter(window.use.answer.label for window in windows)
+    still = collections.Counter(window.use.still[0].label for window in windows)
+    ranked = [*moving.most_common(), *still.most_common()]
+    # A dict instead of a set, to keep the order.
+    return list(dict.fromkeys(label for label, _ in ranked))
 
 
 def _band(
@@ -173,15 +169,17 @@ def _band(
     label_of: Callable[[MotionUse], int],
 ) -> Band:
     """Returns the band of one answer; the most frequent one of a group stands for the group."""
-    labels = []
+    labels: list[int] = []
     for group in bins:
         counted = collections.Counter(label_of(window.use) for window in group)
         labels.append(counted.most_common(1)[0][0])
 
     # Neighbours with the same answer are one block.
-    starts = [
-        place for place, label in enumerate(labels) if place == 0 or label != labels[place - 1]
-    ]
+    starts = [0]
+    for place in range(1, len(labels)):
+        if labels[place] != labels[place - 1]:
+            starts.append(place)
+
     blocks = []
     for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
         left = x_axis.place(edges[start])

@@ -1,4 +1,4 @@
-"""Defines a config field once: its default, meaning, and behaviour in saved runs.
+"""Defines a config field once: its default, meaning, and behavior in saved runs.
 
 A section of the config is a dataclass. The annotation of a field holds its type and range, and
 `field` holds everything else. Defaults, help and refusals are made from these definitions.

@@ -11,7 +11,7 @@ def seal(entry: list[Any]) -> bytes:
     """Formats an entry as a line of JSON and its CRC-32, both in ASCII.
 
     Args:
-      entry: fields, JSON-serialisable.
+      entry: fields, JSON-serializable.
     """
     text = json.dumps(entry).encode()
     return b"%s\t%08x\n" % (text, zlib.crc32(text))

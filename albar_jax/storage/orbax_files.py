@@ -121,7 +121,7 @@ class CheckpointSeries:
         Args:
           step: step of the checkpoint.
           trees: item -> tree of arrays.
-          meta: JSON-serialisable metadata.
+          meta: JSON-serializable metadata.
           metrics: name -> number; None if the checkpoint cannot be the best.
         """
         # Orbax writes each item to a folder of this name.

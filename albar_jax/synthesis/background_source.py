@@ -1,6 +1,6 @@
-"""Draws new backgrounds: stripes, or pictures of a folder.
+"""Draws new backgrounds: stripes, or images of a folder.
 
-Such folders are test_256 of Places365, or the pictures of VQGAN-CLIP.
+Such folders are test_256 of Places365, or the images of VQGAN-CLIP.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ STRIPE = "stripe"
 Fit = Literal["published", "cover"]
 
 _MOST_DRAWS = 100
-# Pillow's modes of pictures with one channel, with or without transparency.
+# Pillow's modes of images with one channel, with or without transparency.
 _GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
 
 
@@ -41,19 +41,19 @@ class Backgrounds(Protocol):
 
         Returns:
           name: name of the background.
-          picture: colours, uint8 (H, W, 3).
+          picture: colors, uint8 (H, W, 3).
         """
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Returns a text that differs between collections that give other pictures."""
+        """Returns a text that differs between collections that give other images."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Stripes:
-    """Backgrounds of stripes, a new picture for every clip."""
+    """Backgrounds of stripes, a new image for every clip."""
 
     fingerprint: str = STRIPE
 
@@ -64,11 +64,11 @@ class Stripes:
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """The pictures in a folder and its subfolders.
+    """The images in a folder and its subfolders.
 
     Attributes:
       folder: the folder.
-      names: paths of the pictures in it, with slashes, sorted.
+      names: paths of the images in it, with slashes, sorted.
     """
 
     folder: str
@@ -77,10 +77,10 @@ class Pictures:
     def draw(self, seed: int, video: str, copy: int) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
         """Implements Backgrounds.
 
-        Draws again if a picture is grey, as published, or cannot be read.
+        Draws again if an image is gray, as published, or cannot be read.
 
         Raises:
-          UserError: a hundred draws gave no picture.
+          UserError: a hundred draws gave no image.
         """
         rng = generator(seed, "background", video, str(copy))
         for _ in range(_MOST_DRAWS):
@@ -90,13 +90,13 @@ class Pictures:
                 return name, picture
 
         raise UserError(
-            f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read"
+            f"of {_MOST_DRAWS} images drawn from {self.folder} none is in color and can be read"
         )
 
     @property
     def fingerprint(self) -> str:
         """Returns a digest of the names, which determine the draws."""
-        # Pictures are drawn by index, so other names give other draws.
+        # Images are drawn by index, so other names give other draws.
         names = "\n".join(self.names).encode(errors="surrogateescape")
         return hashlib.sha256(names).hexdigest()[:16]
 
@@ -105,27 +105,27 @@ def open_backgrounds(spec: str) -> Backgrounds:
     """Opens a collection of backgrounds.
 
     Args:
-      spec: the value of `--backgrounds`: "stripe", or a folder of pictures.
+      spec: the value of `--backgrounds`: "stripe", or a folder of images.
 
     Raises:
-      UserError: there is no such folder, or it holds no pictures.
+      UserError: there is no such folder, or it holds no images.
     """
     if spec == STRIPE:
         return Stripes()
 
     if not os.path.isdir(spec):
         fault = "is not a folder" if os.path.exists(spec) else "does not exist"
-        raise UserError(f"--backgrounds {spec} {fault}; give a folder of pictures, or stripe")
+        raise UserError(f"--backgrounds {spec} {fault}; give a folder of images, or stripe")
 
     pictures = []
     for folder, _, names in os.walk(spec):
         for name in names:
-            # Hidden files, such as ._x.jpg of macOS, are not pictures.
+            # Hidden files, such as ._x.jpg of macOS, are not images.
             if suffix(name) in IMAGE_SUFFIXES and not name.startswith("."):
                 pictures.append(Path(folder, name).relative_to(spec).as_posix())
     if not pictures:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise UserError(f"--backgrounds {spec} holds no pictures ({suffixes})")
+        raise UserError(f"--backgrounds {spec} holds no images ({suffixes})")
 
     return Pictures(spec, tuple(sorted(pictures)))
 
@@ -133,17 +133,17 @@ def open_backgrounds(spec: str) -> Backgrounds:
 def fit(
     picture: UInt8[np.ndarray, "H W 3"], height: int, width: int, how: Fit
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Resizes a picture to the size of frames.
+    """Resizes an image to the size of frames.
 
     Args:
-      picture: colours, uint8 (H, W, 3).
+      picture: colors, uint8 (H, W, 3).
       height: height of the frames.
       width: width of the frames.
-      how: "published" stretches the picture to the new aspect ratio, as StillMix does; "cover"
-        keeps the aspect ratio and crops the picture.
+      how: "published" stretches the image to the new aspect ratio, as StillMix does; "cover"
+        keeps the aspect ratio and crops the image.
 
     Returns:
-      The resized picture, uint8 (height, width, 3).
+      The resized image, uint8 (height, width, 3).
     """
     image = Image.fromarray(picture)
     size = (width, height)
@@ -153,7 +153,7 @@ def fit(
 
 
 def _read_color(path: str) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Reads a picture. Returns None if it is grey or cannot be read."""
+    """Reads an image. Returns None if it is gray or cannot be read."""
     try:
         with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             if image.mode in _GREY:

@@ -68,7 +68,7 @@ def encode_jpeg(frame: UInt8[np.ndarray, "h w 3"], *, fine: bool = False) -> byt
     """Encodes a frame as JPEG.
 
     Args:
-      frame: colours, uint8 RGB (H, W, 3).
+      frame: colors, uint8 RGB (H, W, 3).
       fine: False for the quality of the published frames; True for no visible loss.
     """
     options = _FINE_JPEG if fine else (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
@@ -102,7 +102,7 @@ def _open_video(path: Path) -> Iterator[AddFrames]:
 
         def add(frames: np.ndarray) -> None:
             _, stream.height, stream.width, _ = frames.shape
-            # Colour at half resolution would blur the actor's edges, and needs even sides.
+            # Color at half resolution would blur the actor's edges, and needs even sides.
             stream.pix_fmt = "yuv444p"
 
             for frame in frames:

@@ -13,9 +13,9 @@ def over(
     """Returns foreground * mask + background * (1 - mask), the SCUBA composite (StillMix Sec. 4).
 
     Args:
-      foreground: colours, float (..., H, W, 3).
+      foreground: colors, float (..., H, W, 3).
       mask: coverage by the foreground, float (..., H, W), 0 to 1.
-      background: colours, float. Broadcasts against the foreground: (H, W, 3) repeats in all
+      background: colors, float. Broadcasts against the foreground: (H, W, 3) repeats in all
         frames.
     """
     weight = mask[..., None]
@@ -32,9 +32,9 @@ def paste(
     Gives the same result as `over`, thirty times as fast.
 
     Args:
-      foreground: colours, uint8 (T, H, W, 3), or (H, W, 3) for the same picture in all frames.
+      foreground: colors, uint8 (T, H, W, 3), or (H, W, 3) for the same image in all frames.
       mask: pixels of the foreground, bool (T, H, W).
-      background: colours, in one of the shapes of `foreground`.
+      background: colors, in one of the shapes of `foreground`.
 
     Returns:
       The frames, uint8 (T, H, W, 3).
@@ -60,7 +60,7 @@ def behind(
     No pixel of the actor is hidden.
 
     Args:
-      still: colours, uint8 (H, W, 3).
+      still: colors, uint8 (H, W, 3).
       mask: pixels of the still foreground, bool (H, W).
       actor: pixels of the clip's own actor, bool (T, H, W).
       clip: frames, uint8 (T, H, W, 3).
@@ -69,7 +69,7 @@ def behind(
 
 
 def to_bytes(colors: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """Converts colours or coverage from 0..1 to uint8 0..255, rounded; clips other values."""
+    """Converts colors or coverage from 0..1 to uint8 0..255, rounded; clips other values."""
     return np.rint(np.clip(colors, 0.0, 1.0) * 255).astype(np.uint8)
 
 

@@ -6,7 +6,7 @@ as visible as possible: the still foreground lies over the background and under 
 actor covers the least of it; see `placing`.
 
 A foreground that is barely visible is not a conflict. So donors are drawn until one is visible on
---min-visible of the picture. This is an average over the clip, because an actor who walks by may
+--min-visible of the frame. This is an average over the clip, because an actor who walks by may
 hide it for a while.
 """
 
@@ -42,7 +42,7 @@ class Still:
     Attributes:
       donor: the source video.
       frame: frame number in that video, from 0.
-      picture: colours, uint8 (H, W, 3).
+      picture: colors, uint8 (H, W, 3).
       mask: pixels of the foreground, bool (H, W).
       left: column of its left edge in the clip.
       visible: share of each frame in which it is visible, not hidden by the actor, float (T,),
@@ -69,7 +69,7 @@ class Conflicting:
       scuba: identifies the set of SCUBA clips.
       seed: random seed.
       form: file format of the clips.
-      min_visible: minimum share of the picture that shows the still foreground, averaged over the
+      min_visible: minimum share of the frame that shows the still foreground, averaged over the
         clip, 0 to 1.
     """
 
@@ -117,7 +117,7 @@ class Conflicting:
         # The first figure shows the worst case, not an average.
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"every still foreground is visible on at least {percent(least)} of the picture; "
+            f"every still foreground is visible on at least {percent(least)} of the frame; "
             f"{passed_over:,} donors were rejected, because less than {percent(self.min_visible)} "
             "would be visible"
         ]

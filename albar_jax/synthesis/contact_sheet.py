@@ -162,7 +162,7 @@ def _write_caption(caption: np.ndarray, strip: _Strip, left: int, right: int) ->
     label, name = strip.label, strip.name
     text = f"{label}  {name}"
     while name and not _fits(text, right - left):
-        # The longer text is shortened first, so that both stay recognisable.
+        # The longer text is shortened first, so that both stay recognizable.
         if len(label) > len(name):
             label = label[:-1]
         else:

@@ -1,7 +1,7 @@
 """Measures how much of the true background survives in SCUBA clips.
 
 Masks that are too wide keep some of the background that SCUBA should replace. A model may then
-still recognise the action by its scene. Boxes are always too wide: ALBAR found this in the UCF101
+still recognize the action by its scene. Boxes are always too wide: ALBAR found this in the UCF101
 set and made better masks (ALBAR Sec. 4).
 
 With more accurate pixel masks the surviving background is measured. Without them it is unknown. Two
@@ -101,7 +101,7 @@ def estimate(masks: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     eroded = []
     for mask in masks:
-        # The picture's border is not an edge of a mask: no background outside of it could survive.
+        # The image's border is not an edge of a mask: no background outside of it could survive.
         eroded.append(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1))
     narrow = np.stack(eroded) > 0
 
@@ -124,7 +124,7 @@ def report(
       jobs: number of processes.
 
     Returns:
-      Lines that summarise the figures for the user.
+      Lines that summarize the figures for the user.
 
     Raises:
       UserError: no video could be measured.

@@ -23,7 +23,7 @@ class CutOut:
     """A foreground cut out along its bounding box.
 
     Attributes:
-      picture: colours, uint8 (h, w, 3).
+      picture: colors, uint8 (h, w, 3).
       mask: pixels of the foreground, bool (h, w).
       top: first row of the box in a frame.
       left: first column of the box in a frame.

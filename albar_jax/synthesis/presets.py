@@ -79,7 +79,7 @@ class PresetOptions:
     Attributes:
       manifest: manifest of the videos.
       masks: masks of the actors, as written on the command line.
-      backgrounds: folders of pictures for "places365" and "vqgan". Sets without a folder are left
+      backgrounds: folders of images for "places365" and "vqgan". Sets without a folder are left
         out.
       out: folder for the sets.
       videos: folder of the videos; None uses the paths of the manifest.

@@ -9,15 +9,15 @@ from PIL import Image
 
 
 def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Crops and resizes a picture to a size without changing its aspect ratio.
+    """Crops and resizes an image to a size without changing its aspect ratio.
 
-    A picture smaller than `size` is enlarged first. Sides are truncated to whole pixels, as in the
+    An image smaller than `size` is enlarged first. Sides are truncated to whole pixels, as in the
     published code. The crop may therefore be one pixel off the centre or off the aspect ratio. The
-    published code fails an assertion if truncation leaves both ways to enlarge a picture one pixel
-    short. Here the picture is made one pixel larger.
+    published code fails an assertion if truncation leaves both ways to enlarge an image one pixel
+    short. Here the image is made one pixel larger.
 
     Args:
-      picture: the picture.
+      picture: the image.
       size: (width, height) of the result.
     """
     width, height = size
@@ -48,9 +48,9 @@ def paste(
     """Blends a bird and a scenery.
 
     Args:
-      bird: picture of the bird, uint8 (H, W, 3).
+      bird: image of the bird, uint8 (H, W, 3).
       segmentation: coverage by the bird, uint8 (H, W, 3), 255 where the bird is.
-      scenery: picture of the scenery, uint8 (H, W, 3).
+      scenery: image of the scenery, uint8 (H, W, 3).
 
     Returns:
       The blend, uint8 (H, W, 3). Both terms are rounded separately, as in the published code; their

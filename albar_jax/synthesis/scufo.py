@@ -2,7 +2,7 @@
 
 Published stills are drawn from all frames, with or without an actor. On a still without an actor a
 model can only guess, which lowers SCUFO and raises contrasted accuracy for any model. So stills are
-drawn from frames in which the actor covers --min-area of the picture; --as-published draws from all
+drawn from frames in which the actor covers --min-area of the frame; --as-published draws from all
 frames.
 """
 
@@ -39,7 +39,7 @@ class Scufo:
       scuba: identifies the set of SCUBA clips.
       seed: random seed.
       foregrounds: the masks that made the SCUBA clips; None if unknown.
-      min_area: minimum share of the picture that the actor covers, 0 to 1. 0 draws from all frames,
+      min_area: minimum share of the frame that the actor covers, 0 to 1. 0 draws from all frames,
         as published, and needs no masks.
     """
 
@@ -144,7 +144,7 @@ class Scufo:
 
         if not len(frames):
             raise NoMask(
-                f"the actor covers {percent(self.min_area)} of the picture in none of its {count} "
+                f"the actor covers {percent(self.min_area)} of the frame in none of its {count} "
                 "frames"
             )
         return int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])

@@ -1,10 +1,10 @@
-"""Defines and formats shares of a picture."""
+"""Defines and formats shares of an image."""
 
 from albar_jax.errors import UserError
 
-# Minimum share of a picture for an actor to be recognisable.
+# Minimum share of a frame for an actor to be recognizable.
 ACTOR = 0.002
-# Minimum share of a Confl-FG picture that shows the still foreground, averaged over frames.
+# Minimum share of a Confl-FG image that shows the still foreground, averaged over frames.
 STILL = 0.01
 # Masks that cover more than this share leave almost no background to replace.
 FULL = 0.95
@@ -22,7 +22,7 @@ def check_share(flag: str, value: float) -> None:
     """
     if not 0 <= value <= 1:
         raise UserError(
-            f"{flag} is {value}, but is a share of the picture, from 0 to 1; 0.01 is one percent"
+            f"{flag} is {value}, but is a share of the frame, from 0 to 1; 0.01 is one percent"
         )
 
 

@@ -1,6 +1,6 @@
-"""Draws backgrounds of stripes: a sine wave and its shifted copies, rotated, in two colours.
+"""Draws backgrounds of stripes: a sine wave and its shifted copies, rotated, in two colors.
 
-The pictures are drawn as in StillMix's program (benchmark_synthesis of
+The images are drawn as in StillMix's program (benchmark_synthesis of
 https://github.com/lihaoxin05/StillMix). The paper calls these backgrounds sinusoidal.
 """
 
@@ -8,18 +8,18 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-# Side of the picture.
+# Side of the image.
 SIZE = 256
-# Side of the drawing that is rotated. The picture, its centre, lies within it at any angle.
+# Side of the drawing that is rotated. The image, its centre, lies within it at any angle.
 CANVAS = 384
 _MIDDLE = 128
 # The first band, and so each of its copies, is cut off at this row of the canvas. This would make
-# sense only for a canvas of SIZE rows, but the published pictures are drawn like this.
+# sense only for a canvas of SIZE rows, but the published images are drawn like this.
 _LAST_ROW = 255
 
 
 def draw(rng: np.random.Generator) -> UInt8[np.ndarray, "256 256 3"]:
-    """Draws a picture of stripes, uint8 (256, 256, 3)."""
+    """Draws an image of stripes, uint8 (256, 256, 3)."""
     color = rng.random(3)
     half_width = 5 + 15 * rng.random()
     spacing = (3 + 2 * rng.random()) * half_width

@@ -6,7 +6,7 @@
     OUT/backgrounds/001.Black_footed_Albatross/...jpg
                      the same scenery without the bird, which ALBAR needs
 
-CUB defines the splits; a fifth of its training pictures becomes the validation split. In training,
+CUB defines the splits; a fifth of its training images becomes the validation split. In training,
 95 % of the landbirds are in front of land and 95 % of the waterbirds in front of water. In the
 other splits it is half of each.
 (generate_waterbirds.py of https://github.com/kohpangwei/group_DRO)
@@ -71,13 +71,13 @@ def make(
     jobs: int = 1,
     shard: tuple[int, int] = (1, 1),
 ) -> list[str]:
-    """Makes the missing pictures of a shard, and metadata.csv if all other shards are done.
+    """Makes the missing images of a shard, and metadata.csv if all other shards are done.
 
     Args:
       sources: folders of the originals.
       out: folder for the data set.
       seed: random seed of the draws.
-      metadata: a metadata.csv that determines the pictures; None draws them.
+      metadata: a metadata.csv that determines the images; None draws them.
       jobs: number of processes.
       shard: (i, n) for the i-th of n shards, from 1.
 
@@ -85,7 +85,7 @@ def make(
       Lines that describe the data set for the user.
 
     Raises:
-      UserError: an original is missing or cannot be read, or `out` holds other pictures.
+      UserError: an original is missing or cannot be read, or `out` holds other images.
     """
     check_folder("--cub", sources.cub)
     check_folder("--segmentations", sources.segmentations)
@@ -108,36 +108,35 @@ def make(
 
 
 def _finish(progress: Progress, rows: Sequence[Row], out: Path) -> list[str]:
-    """Writes metadata.csv if no picture is unmade, and returns lines for the user."""
+    """Writes metadata.csv if no image is unmade, and returns lines for the user."""
     if progress.failed:
         name, reason = next(iter(progress.failed.items()))
         raise UserError(
-            f"{len(progress.failed)} of {len(rows)} pictures cannot be made, {name} first: {reason}"
+            f"{len(progress.failed)} of {len(rows)} images cannot be made, {name} first: {reason}"
         )
 
     table = out / FOLDER / METADATA
     if progress.unmade:
-        return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
+        return [f"{progress.unmade} images are left to other shards; the last one writes {table}"]
 
     remove_leftovers(out)
     write_table(table, rows)
-    lines = [f"{table}: {len(rows):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
+    lines = [f"{table}: {len(rows):,} images, and their backgrounds in {out / BACKGROUNDS}"]
 
     # Records of older versions lack the area.
     areas = [float(recorded[-1].get("area", 1)) for recorded in progress.rows.values()]
     if few := sum(area < ACTOR for area in areas):
         lines.append(
-            f"note: by their segmentations {few:,} pictures show less than {percent(ACTOR)} of a "
-            "bird"
+            f"note: by their segmentations {few:,} images show less than {percent(ACTOR)} of a bird"
         )
     return lines
 
 
 def _source(sources: Sources, picture: Picture) -> SourceVideo:
-    """Returns a bird with its two pictures: the background, and the bird in front of it."""
+    """Returns a bird with its two images: the background, and the bird in front of it."""
     path = str(sources.cub / "images" / picture.file)
     clips = []
-    # Background and picture are made together, so that no picture lacks its background.
+    # Background and image are made together, so that no image lacks its background.
     for folder in (BACKGROUNDS, FOLDER):
         file = f"{folder}/{picture.file}"
         clips.append(Clip(file, file, "", path))
@@ -157,13 +156,13 @@ def _digest(rows: Sequence[Row]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """A maker of the background and the picture of each bird; see runner.Maker.
+    """A maker of the background and the image of each bird; see runner.Maker.
 
     Attributes:
       sources: folders of the originals.
-      scenes: path of the scene in `sources.places`, for each picture of CUB.
-      seed: random seed of the draws; None for the pictures of a metadata.csv.
-      digest: identifies the list of pictures.
+      scenes: path of the scene in `sources.places`, for each image of CUB.
+      seed: random seed of the draws; None for the images of a metadata.csv.
+      digest: identifies the list of images.
     """
 
     sources: Sources
@@ -177,21 +176,21 @@ class Pairs:
         return {"seed": self.seed, "pictures": self.digest}
 
     def make(self, video: SourceVideo, folder: Path) -> list[Row]:
-        """Writes both pictures of a bird; see runner.Maker.
+        """Writes both images of a bird; see runner.Maker.
 
         The same originals and the same version of Pillow give the same bytes.
         """
         bird = _read(video.path)
         segmentation = self._segmentation(video.id, bird.size)
         scene_path = _joined(self.sources.places, self.scenes[video.id])
-        # The scenery is fitted to the bird, whose picture keeps its size.
+        # The scenery is fitted to the bird, whose image keeps its size.
         scene = scenery.cover(_read(str(scene_path)), bird.size)
 
         blend = scenery.paste(np.asarray(bird), np.asarray(segmentation), np.asarray(scene))
         images = (scene, Image.fromarray(blend))
         for clip, image in zip(video.clips, images, strict=True):
             with replacing(folder / clip.file) as temporary:
-                # Pillow's default quality of 75, which the published pictures have.
+                # Pillow's default quality of 75, which the published images have.
                 image.save(temporary, "JPEG")
 
         area = f"{np.asarray(segmentation).mean() / 255:.6f}"

@@ -1,4 +1,4 @@
-"""Draws the split, the place and the scene of each picture of Waterbirds; see `waterbirds`."""
+"""Draws the split, the place and the scene of each image of Waterbirds; see `waterbirds`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ SCENES = {
     "land": ("b/bamboo_forest", "f/forest/broadleaf"),
     "water": ("o/ocean", "l/lake/natural"),
 }
-# Share of CUB's training pictures in the validation split.
+# Share of CUB's training images in the validation split.
 VALIDATION = 0.2
 # Share of the training birds of a kind that are in front of their own habitat.
 STRENGTH = 0.95
@@ -25,7 +25,7 @@ _MOST_IMAGES = 10**9
 
 
 def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
-    """Draws split, place and scene of each picture of CUB.
+    """Draws split, place and scene of each image of CUB.
 
     Args:
       cub: folder CUB_200_2011.
@@ -33,12 +33,12 @@ def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
       seed: random seed.
 
     Returns:
-      The pictures in the order of CUB's images.txt.
+      The images in the order of CUB's images.txt.
 
     Raises:
       UserError: a list is malformed, or there are too few scenes.
     """
-    # CUB numbers its pictures in this list.
+    # CUB numbers its images in this list.
     files = _read_table(cub / "images.txt")
     split = _draw_splits(cub, files, seed)
     label = {number: int(is_waterbird(file)) for number, file in files.items()}
@@ -59,11 +59,11 @@ def _read_table(path: Path) -> dict[int, str]:
 
 
 def _draw_splits(cub: Path, files: Mapping[int, str], seed: int) -> dict[int, int]:
-    """Returns the split of each picture as an index of SPLITS."""
+    """Returns the split of each image as an index of SPLITS."""
     list_file = cub / "train_test_split.txt"
     is_trained = _read_table(list_file)
     if lacking := sorted(set(files) - set(is_trained)):
-        raise UserError(f"{list_file} does not give the split of picture {lacking[0]}")
+        raise UserError(f"{list_file} does not give the split of image {lacking[0]}")
     for word in is_trained.values():
         if whole(word) not in (0, 1):
             raise UserError(
@@ -79,13 +79,13 @@ def _draw_splits(cub: Path, files: Mapping[int, str], seed: int) -> dict[int, in
             split[number] = train
             trained.append(number)
 
-    # Validation pictures are taken from training, as published.
+    # Validation images are taken from training, as published.
     validated = _choose(generator(seed, "validation"), trained, VALIDATION)
     return split | dict.fromkeys(validated, val)
 
 
 def _draw_places(split: Mapping[int, int], label: Mapping[int, int], seed: int) -> dict[int, int]:
-    """Returns the place of each picture as an index of PLACES."""
+    """Returns the place of each image as an index of PLACES."""
     train, val, test = range(len(SPLITS))
     place = dict.fromkeys(split, PLACES.index("land"))
     for part, share in ((train, STRENGTH), (val, 0.5), (test, 0.5)):
@@ -99,7 +99,7 @@ def _draw_places(split: Mapping[int, int], label: Mapping[int, int], seed: int) 
 
 
 def _draw_scenes(place: Mapping[int, int], places: Path, seed: int) -> dict[int, str]:
-    """Returns a scene for each picture, as a path in data_large. No scene is used twice."""
+    """Returns a scene for each image, as a path in data_large. No scene is used twice."""
     scene: dict[int, str] = {}
     for kind, name in enumerate(PLACES):
         available = []
@@ -110,12 +110,12 @@ def _draw_scenes(place: Mapping[int, int], places: Path, seed: int) -> dict[int,
         numbers = [number for number, index in place.items() if index == kind]
         if len(available) < len(numbers):
             raise UserError(
-                f"{len(numbers)} pictures need a scene of {name}, but there are {len(available)} "
+                f"{len(numbers)} images need a scene of {name}, but there are {len(available)} "
                 f"in {' and '.join(SCENES[name])} of --places {places}; give data_large of "
                 "Places365"
             )
 
-        # A shuffled list of scenes gives each picture its own.
+        # A shuffled list of scenes gives each image its own.
         order = generator(seed, "scenes", name).permutation(len(available))
         for number, index in zip(numbers, order, strict=False):
             scene[number] = available[index]

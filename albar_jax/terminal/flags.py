@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
+from albar_jax.terminal import config_changes
 from albar_jax.terminal.escapes import notify
 
 # Upper limit of anything that is counted: processes, clips.
@@ -19,8 +20,6 @@ COUNTS = 10**6
 SEEDS = 1 << 32
 
 _CONFIG = "--config"
-# One field of the config; absl also accepts --noconfig.FIELD for a boolean field.
-_CHANGE = re.compile(r"--?(no)?config\.")
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
         self._has_config = False
 
-    def add_config(self, help: str) -> None:
+    def add_config(self, help: str, metavar: str = "NAME|FILE[:TOKENS]") -> None:
         """Adds `--config` and `--config.FIELD=VALUE`.
 
         Parsed arguments have the attributes `config`, a string or None, and `changes`, the
@@ -42,9 +41,9 @@ class Parser(argparse.ArgumentParser):
 
         Args:
           help: the help of `--config`.
+          metavar: the name of its value in the help.
         """
         self._has_config = True
-        metavar = "NAME|FILE[:TOKENS]"
         # The second option is only listed in the help: `parse_known_args` collects its arguments.
         self.add_argument(_CONFIG, type=config, metavar=metavar, help=help)
         self.add_argument(
@@ -86,7 +85,7 @@ class Parser(argparse.ArgumentParser):
         words = list(sys.argv[1:] if args is None else args)
         changes = []
         if self._has_config:
-            words, changes = _split_changes(words)
+            words, changes = config_changes.split(words)
 
         # Checked before argparse runs, because argparse would first report missing required
         # options. An option of a sub-command is unknown here; the parser of the sub-command checks
@@ -108,7 +107,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Prints the message and exits with status 2."""
         separator = " " if message.endswith("?") else "; "
-        notify(f"error: {message}{separator}`{self.prog} --help` lists the options")
+        listed = "the options" if self._subparsers is None else "them"
+        notify(f"error: {message}{separator}`{self.prog} --help` lists {listed}")
         self.exit(2)
 
     def _describe_unknown(self, word: str) -> str:
@@ -193,27 +193,6 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, metavar="N", help="number of processes that work together"
     )
     group.add_argument("--process", type=int, metavar="I", help="number of this process, from 0")
-
-
-def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separates the arguments that change config fields, with their values, from all others."""
-    others: list[str] = []
-    changes: list[str] = []
-    remaining = list(words)
-
-    while remaining:
-        word = remaining.pop(0)
-        if not _CHANGE.match(word):
-            others.append(word)
-            continue
-
-        changes.append(word)
-        # `--config.FIELD VALUE`; a boolean field needs no value. A negative number has one dash.
-        has_value = remaining and not remaining[0].startswith("--")
-        if "=" not in word and has_value:
-            changes.append(remaining.pop(0))
-
-    return others, changes
 
 
 def _argument(read: Callable[[str], Any], text: str) -> Any:

@@ -85,10 +85,10 @@ def draw(rng: np.random.Generator, family: str, size: int) -> Picture:
     Args:
       rng: random generator.
       family: a key of PATTERNS.
-      size: side of the picture in pixels.
+      size: side of the image in pixels.
 
     Returns:
-      Colours, float32 (size, size, 3). The HSV value is at most MAX_VALUE before grain of standard
+      Colors, float32 (size, size, 3). The HSV value is at most MAX_VALUE before grain of standard
       deviation NOISE_SD is added.
     """
     # Each family has its own range of hues; the ranges do not overlap.
@@ -106,10 +106,10 @@ def draw(rng: np.random.Generator, family: str, size: int) -> Picture:
 
 
 def draw_sinusoid(rng: np.random.Generator, size: int) -> Picture:
-    """Draws a wave of 2 to 6 cycles in a random direction between two dark colours.
+    """Draws a wave of 2 to 6 cycles in a random direction between two dark colors.
 
     Returns:
-      Colours, float32 (size, size, 3).
+      Colors, float32 (size, size, 3).
     """
     position = fine_coordinates(size)
     # Any direction and frequency, unlike the families.
@@ -123,12 +123,12 @@ def draw_sinusoid(rng: np.random.Generator, size: int) -> Picture:
 
 
 def draw_octaves(rng: np.random.Generator, size: int) -> Picture:
-    """Draws coloured noise of four octaves, times a factor of 0.35 to 0.6.
+    """Draws colored noise of four octaves, times a factor of 0.35 to 0.6.
 
     Each octave has half the amplitude of the next coarser one.
 
     Returns:
-      Colours, float32 (size, size, 3), 0 to 0.6.
+      Colors, float32 (size, size, 3), 0 to 0.6.
     """
     x, y = _shifted_plane(rng, size)
     # The weights sum to 1.
@@ -149,7 +149,7 @@ def _shifted_plane(rng: np.random.Generator, size: int) -> tuple[Columns, Rows]:
 
 
 def _paint(pattern: Float[np.ndarray, "size size"], low: ArrayLike, high: ArrayLike) -> Picture:
-    """Colours a pattern, 0 to 1, from low to high."""
+    """Colors a pattern, 0 to 1, from low to high."""
     weight = pattern[..., None]
     return (1 - weight) * np.asarray(low, np.float32) + weight * np.asarray(high, np.float32)
 

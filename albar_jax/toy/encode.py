@@ -26,7 +26,7 @@ def write_mjpeg(
     *,
     frames_per_second: int = 8,
 ) -> None:
-    """Writes frames to an AVI of separate JPEG pictures with full colour resolution.
+    """Writes frames to an AVI of separate JPEG images with full color resolution.
 
     Equal frames give equal packets, and equal clips give equal files. The file is not written
     atomically, because the whole data set is moved into place at the end.

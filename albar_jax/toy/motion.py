@@ -21,7 +21,7 @@ SHUTTLE_PERIOD = (5.0, 7.0)
 # Octaves of size per frame.
 SCALE_RATE = (0.10, 0.15)
 
-# Unit vector (x, y) of each direction in the picture; y points down.
+# Unit vector (x, y) of each direction in the frame; y points down.
 _TRANSLATION = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 _SHUTTLE = {"shuttle_h": (1, 0), "shuttle_v": (0, 1)}
 _SCALING = {"grow": 1, "shrink": -1}

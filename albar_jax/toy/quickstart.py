@@ -5,7 +5,7 @@
     OUT/masks/ID.npz      `masks`, bool (T, H, W): pixels that the mover covers by half or more
     OUT/scenes.csv        id,prob_0..prob_7 of the training clips: the background's family, one-hot
     OUT/metadata.csv      id, split, label, and the families drawn for the clip
-    OUT/backgrounds/      pictures of kinds that no training clip shows
+    OUT/backgrounds/      images of kinds that no training clip shows
     OUT/quickstart_{scuba,scufo,conflfg}{/,.csv,.png}
                           bias benchmarks made of the test clips, masks and backgrounds, see `sets`
     OUT/dataset.json      the settings
@@ -13,9 +13,7 @@
 The same settings give identical bytes, with any number of processes.
 """
 
-import errno
 import functools
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +24,7 @@ from tqdm import tqdm
 
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError
-from albar_jax.storage import journal, json_files, temporary
-from albar_jax.storage.lock import locked
+from albar_jax.storage import journal
 from albar_jax.synthesis import sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -36,6 +33,7 @@ from albar_jax.synthesis.runner import write_table
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.toy import backgrounds, motion
 from albar_jax.toy.encode import write_mjpeg
+from albar_jax.toy.whole_folder import make_whole
 from albar_jax.toy.world import Split, World, draw_mover
 
 # Version of the data set. Increase the number when the same settings would give other pixels.
@@ -76,41 +74,16 @@ def make(
     Raises:
       UserError: the folder holds something else or cannot be written, or a number is out of range.
     """
-    out = Path(out)
     settings = {"recipe": RECIPE, "seed": seed, "train": num_train, "test": num_test, "bias": bias}
     _check_settings(settings)
-    if _is_complete(out, settings):
-        return False
-
-    target = out.absolute()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-        # Another process may be making the same data set. The lock of `out` itself is not used,
-        # because a study holds it for its runs.
-        lock = target.with_name(f".{target.name}{temporary.SUFFIX}.lock")
-        with locked(lock, wait=True):
-            if _is_complete(out, settings):
-                return False
-            with temporary.folder_beside(target) as partial:
-                _make_in(partial, settings, num_processes or os.cpu_count() or 1)
-                temporary.put_in_place(partial, target)
-    except OSError as error:
-        raise UserError(f"cannot make {out}: {error.strerror or error}; {_remedy(error)}") from None
-    return True
+    jobs = num_processes or os.cpu_count() or 1
+    write = functools.partial(_make_in, settings=settings, jobs=jobs)
+    return make_whole(out, settings, "a quickstart data set", write)
 
 
 def clip_id(split: Split, index: int) -> str:
     """Returns the id of a clip, for example "test_00007"."""
     return f"{split}_{index:05d}"
-
-
-def _remedy(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "free some space or choose another --out"
-    return "choose an --out that you can write to"
 
 
 def _check_settings(settings: dict) -> None:
@@ -128,28 +101,6 @@ def _check_settings(settings: dict) -> None:
         raise UserError(f"--bias is {settings['bias']}; give a probability from 0 to 1")
 
 
-def _is_complete(out: Path, settings: dict) -> bool:
-    """Returns whether a folder holds this data set; False if it is absent or empty.
-
-    Raises:
-      UserError: the folder holds something else.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-
-    try:
-        recorded = json_files.read(out / "dataset.json")
-    except UserError:
-        raise UserError(
-            f"{out} exists and is not a quickstart data set; give another --out"
-        ) from None
-    if recorded != settings:
-        raise UserError(
-            f"{out} was made with {recorded}, not {settings}; remove it or give another --out"
-        )
-    return True
-
-
 def _make_in(folder: Path, settings: dict, jobs: int) -> None:
     """Writes the data set to an empty folder."""
     for name in _FOLDERS:
@@ -159,8 +110,6 @@ def _make_in(folder: Path, settings: dict, jobs: int) -> None:
     _write_clips(folder, world, settings["train"], settings["test"], jobs)
     _write_backgrounds(folder, world, settings["test"])
     _write_benchmarks(folder, world.seed, jobs)
-
-    (folder / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def _write_clips(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:

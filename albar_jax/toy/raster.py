@@ -1,4 +1,4 @@
-"""Rasterises formulas as antialiased pictures.
+"""Rasterizes formulas as antialiased images.
 
 A formula is evaluated on a fine grid and averaged over each pixel.
 """

@@ -76,7 +76,7 @@ class Sprite:
     Attributes:
       family: its shape, a key of SHAPES.
       tilt: its rotation in radians.
-      tones: the two colours of its check pattern.
+      tones: the two colors of its check pattern.
     """
 
     family: str

@@ -31,7 +31,7 @@ from albar_jax.terminal.escapes import show
 from albar_jax.toy import backgrounds, sprites
 from albar_jax.toy.motion import MIN_RADIUS, Trajectory
 
-# Sprites are named after families of landbirds and waterbirds, because the program recognises
+# Sprites are named after families of landbirds and waterbirds, because the program recognizes
 # waterbirds by their names.
 SPECIES = {
     "square": "Square_Wren",
@@ -41,27 +41,27 @@ SPECIES = {
     "disk": "Disk_Gull",
     "ring": "Ring_Tern",
 }
-# Bright objects in the scenery. Without them a network could recognise pictures without a bird, and
+# Bright objects in the scenery. Without them a network could recognize images without a bird, and
 # so hide in these that it uses the scenery.
 CLUTTER = ("triangle", "diamond")
 PATTERNS = {"land": ("checker", "bricks"), "water": ("zigzag", "rings")}
-# Pictures of each species.
+# Images of each species.
 TRAIN, TEST = 200, 80
-# Range of the sides of a picture of a bird, in pixels.
+# Range of the sides of an image of a bird, in pixels.
 SIDES = (56, 72)
 # Width and height of a scene, in pixels.
 SCENE = (80, 64)
 
 
 def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: int = TEST) -> None:
-    """Makes the originals and the pictures that do not exist yet.
+    """Makes the originals and the images that do not exist yet.
 
     Args:
       out: folder for the data set.
       seed: random seed.
       jobs: number of processes.
-      train: number of training pictures of each species.
-      test: number of test pictures of each species.
+      train: number of training images of each species.
+      test: number of test images of each species.
 
     Raises:
       UserError: the folder holds a data set of other settings.
@@ -84,13 +84,13 @@ def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: i
 
 
 def write_manifests(out: Path) -> None:
-    """Writes the manifests of the pictures that `make` wrote, as `albar prepare waterbirds` does.
+    """Writes the manifests of the images that `make` wrote, as `albar prepare waterbirds` does.
 
     Args:
       out: the folder that `make` wrote.
 
     Raises:
-      UserError: pictures are missing or cannot be read.
+      UserError: images are missing or cannot be read.
     """
     pictures = out / "pictures"
     options = Options(videos=pictures / waterbirds.FOLDER, out=out, jobs=1)
@@ -130,7 +130,7 @@ def _list_scenes(count: int) -> list[tuple[str, str]]:
 
 
 def _write_lists(cub: Path, files: list[str], train: int, test: int) -> None:
-    """Writes CUB's lists of pictures and of their splits."""
+    """Writes CUB's lists of images and of their splits."""
     images = []
     splits = []
     for index, file in enumerate(files):
@@ -146,7 +146,7 @@ def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -
     rng = generator(seed, "bird", file)
     side = int(rng.integers(*SIDES))
     colors, mask = _draw_sprite(rng, family, side, margin=0.3, radius=(0.8, 1.3))
-    # CUB's pictures have a background, which is replaced.
+    # CUB's images have a background, which is replaced.
     habitat = backgrounds.draw(rng, "noise", side)
 
     _save(sources.cub / "images" / file, compose(colors, mask, habitat))
@@ -175,8 +175,8 @@ def _draw_sprite(
     Args:
       rng: random generator.
       family: family of the sprite.
-      side: side of the picture in pixels.
-      margin: minimum distance of its centre to the edges, as a fraction of the picture.
+      side: side of the image in pixels.
+      margin: minimum distance of its centre to the edges, as a fraction of the image.
       radius: range of its radius, in units of MIN_RADIUS.
 
     Returns:
@@ -190,7 +190,7 @@ def _draw_sprite(
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:
-    """Writes a picture, unless the file exists."""
+    """Writes an image, unless the file exists."""
     if path.exists():
         return
 

@@ -62,7 +62,7 @@ class World:
         return Mover(action, sprite, motion.draw(rng, action, NUM_FRAMES))
 
     def background(self, split: Split, index: int) -> tuple[str, Float[np.ndarray, "size size 3"]]:
-        """Returns the background of a clip: its family and its picture, float32 (SIZE, SIZE, 3)."""
+        """Returns the background of a clip: its family and its image, float32 (SIZE, SIZE, 3)."""
         rng = self._generator(split, "background", index)
         family = self._draw_family(rng, action_of(index), tuple(backgrounds.PATTERNS))
         return family, backgrounds.draw(rng, family, SIZE)

@@ -97,7 +97,7 @@ class Checkpoints:
 
         Args:
           state: training state to save.
-          meta: JSON-serialisable data about the run: config and classes.
+          meta: JSON-serializable data about the run: config and classes.
           validation_top1: 0 to 1; None if this state was not validated and cannot be the best.
 
         Raises:

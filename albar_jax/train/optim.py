@@ -1,4 +1,4 @@
-"""Learning-rate schedules and optimisers."""
+"""Learning-rate schedules and optimizers."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -206,7 +206,7 @@ def _kernels(params: Params) -> Params:
 
 
 def _all_but_norms(params: Params) -> Params:
-    # The bias of a norm is recognised by its sibling, a scale.
+    # The bias of a norm is recognized by its sibling, a scale.
     paths = [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     norms = {path[:-1] for path in paths if path[-1] == "scale"}
 

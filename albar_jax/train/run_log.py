@@ -1,4 +1,4 @@
-"""Writes the log of a run: metrics.jsonl, and scalars and pictures for TensorBoard."""
+"""Writes the log of a run: metrics.jsonl, and scalars and images for TensorBoard."""
 
 import contextlib
 import json
@@ -71,7 +71,7 @@ class RunLog:
             self._flush()
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        """Adds an RGB picture, uint8 (H, W, 3), to TensorBoard."""
+        """Adds an RGB image, uint8 (H, W, 3), to TensorBoard."""
         if self._active:
             self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
@@ -136,7 +136,7 @@ def _is_number(value: Any) -> bool:
 
 
 def contact_sheet(video: np.ndarray, rows: int = 4, columns: int = 8) -> np.ndarray:
-    """Draws a picture of a batch: one clip per row, evenly spaced frames from left to right.
+    """Draws an image of a batch: one clip per row, evenly spaced frames from left to right.
 
     Args:
       video: uint8 (B, T, H, W, 3).

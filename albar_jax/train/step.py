@@ -53,7 +53,7 @@ def init_state(weights: Params, optimizer: optax.GradientTransformation) -> Trai
 
     Args:
       weights: nested dict of arrays, with the batch statistics under `BATCH_STATS`.
-      optimizer: initialised with the trainable parameters.
+      optimizer: initialized with the trainable parameters.
     """
     params = {name: value for name, value in weights.items() if name != BATCH_STATS}
     model_state = {name: value for name, value in weights.items() if name == BATCH_STATS}
@@ -234,7 +234,7 @@ def make_eval_step(apply: Apply, mesh: Mesh) -> EvalStep:
 
 
 def _prepare(batch: Batch) -> Batch:
-    """Normalises the pixels on the device, because uint8 is a quarter of the bytes to copy."""
+    """Normalizes the pixels on the device, because uint8 is a quarter of the bytes to copy."""
     still = None if batch.still is None else normalise(batch.still)
 
     return dataclasses.replace(batch, video=normalise(batch.video), still=still)

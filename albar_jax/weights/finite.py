@@ -19,7 +19,7 @@ def refuse_unusable(arrays: Mapping[str, np.ndarray], source: str | Path) -> Non
         if array.dtype.kind in "biuc":
             raise UserError(
                 f"{source} holds {array.dtype} numbers where weights belong, {name} first; "
-                "quantised and complex weights are not read: save them as float32"
+                "quantized and complex weights are not read: save them as float32"
             )
 
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]

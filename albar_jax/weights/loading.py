@@ -16,6 +16,7 @@ from albar_jax.weights.inflate import inflate, is_image_swin
 from albar_jax.weights.trees import flatten
 
 HUB = "torchvision:"
+_REMEDY = "choose the config.model.preset of these weights, or other weights"
 
 
 def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
@@ -73,7 +74,7 @@ def _load_directory(source: str, config: NetworkConfig | None) -> tuple[NetworkC
 
     if type(config) is not type(loaded_config):
         raise UserError(
-            f"{source} holds a {loaded_config.kind}, but the config says a {config.kind}"
+            f"{source} holds a {loaded_config.kind}, but the config says a {config.kind}; {_REMEDY}"
         )
     # Shapes alone do not suffice: windows (2, 2, 3) and (3, 2, 2) have tables of one
     # shape, for example.
@@ -82,7 +83,8 @@ def _load_directory(source: str, config: NetworkConfig | None) -> tuple[NetworkC
         theirs = getattr(loaded_config, name)
         if ours != theirs:
             raise UserError(
-                f"{source} holds a model whose {name} is {theirs}, but the config says {ours}"
+                f"{source} holds a model whose {name} is {theirs}, but the config says {ours}; "
+                f"{_REMEDY}"
             )
     return loaded_config, params
 

@@ -34,6 +34,26 @@ LAYERS: dict[str, tuple[Row, ...]] = {
     ),
     "position_bias": (("relative_position_bias_table", "{}/position_bias", "same"),),
     "conv": (("weight", "{}/kernel", "conv"),),
+    "conv1d": (
+        ("weight", "{}/kernel", "conv1d"),
+        ("bias", "{}/bias", "same"),
+    ),
+    "pointwise": (
+        ("weight", "{}/kernel", "pointwise"),
+        ("bias", "{}/bias", "same"),
+    ),
+    # A norm over the channels of (n, c, t), with its own names in MGFN.
+    "channel_norm": (
+        ("g", "{}/scale", "channels"),
+        ("b", "{}/bias", "channels"),
+    ),
+    # The same norm with the names of TriDet.
+    "affine_norm": (
+        ("weight", "{}/scale", "channels"),
+        ("bias", "{}/bias", "channels"),
+    ),
+    "channel_scale": (("scale", "{}/scale", "channels"),),
+    "scale": (("scale", "{}/scale", "same"),),
     "batch_norm": (
         ("weight", "{}/scale", "same"),
         ("bias", "{}/bias", "same"),
@@ -67,6 +87,12 @@ TRANSFORMS = {
         lambda x: x.transpose(2, 3, 1, 0),
         lambda x, config: x.transpose(3, 2, 0, 1),
     ),
+    # (out, in / groups, k) to (k, in / groups, out)
+    "conv1d": Transform(lambda x: x.transpose(2, 1, 0), lambda x, config: x.transpose(2, 1, 0)),
+    # (out, in, 1) to (in, out): a convolution of one tap is a linear layer
+    "pointwise": Transform(lambda x: x[..., 0].T, lambda x, config: x.T[..., None]),
+    # (1, c, 1) to (c,)
+    "channels": Transform(lambda x: x.reshape(-1), lambda x, config: x[None, :, None]),
     # (out, in, t, h, w) to (t * h * w * in, out): the convolution as one matrix product
     "patches": Transform(_patches_from_torch, _patches_to_torch),
 }

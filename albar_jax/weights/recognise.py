@@ -1,4 +1,4 @@
-"""Recognises the network of a state dict: its code base, its kind and its size."""
+"""Recognizes the network of a state dict: its code base, its kind and its size."""
 
 import dataclasses
 import itertools
@@ -109,7 +109,7 @@ def config_of(
 
     sizes = " and ".join(f"{name} {value}" for name, value in size.items())
     holds = f"{source} holds a {table.kind} of {sizes}"
-    hint = f"; it fits the preset {fitting[0]!r}" if fitting else ""
+    hint = f"; it fits the preset {fitting[0]!r}" if fitting else "; choose other weights"
     if wanted is not None and not isinstance(wanted, kind):
         raise UserError(f"{holds}, but the config says another kind of network{hint}")
     if wanted is None and not fitting:

@@ -98,7 +98,7 @@ class Tensor(Inert):
       storage: data of the tensor.
       offset: index of the first entry in the storage.
       shape: length of each axis.
-      strides: number of entries between neighbours along each axis.
+      strides: number of entries between neighbors along each axis.
       dtype: dtype of the entries.
     """
 

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ StateDict = dict[str, np.ndarray]
 # Tensors by name, readable or not.
 Values = dict[str, Any]
 
-# Common keys of the state dict, used only if no network is recognised.
+# Common keys of the state dict, used only if no network is recognized.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 # Prefixes of DataParallel, torch.compile and Lightning.
 PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -68,7 +68,7 @@ def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str,
 def _is_tensor(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray, inert_pickle.Array)):
         return True
-    # Sparse and quantised tensors, for example, are not readable.
+    # Sparse and quantized tensors, for example, are not readable.
     is_unreadable = isinstance(value, inert_pickle.Record) and value.origin.startswith("torch.")
     return is_unreadable and not _module_state(value)
 
@@ -132,13 +132,14 @@ def networks(values: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(prefix for _, _, prefix in best.values()))
 
 
-def choose(content: Any, wanted: str, source: str | Path) -> Values:
+def choose(content: Any, wanted: str, source: str | Path, preferred: Sequence[str] = ()) -> Values:
     """Returns the state dict of a file's network without name prefixes.
 
     Args:
       content: contents of the file.
       wanted: name of the network if there are several; "" if there is one.
       source: name of the file for errors.
+      preferred: locations of the state dict that come before `WRAPPERS`.
 
     Raises:
       UserError: there is no state dict, or `wanted` is missing or unknown.
@@ -163,7 +164,7 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
         raise UserError(_no_state_dict(content, source))
 
     # Not a known network; the caller names what is missing.
-    places = [name for name in WRAPPERS if name in dicts]
+    places = [name for name in (*preferred, *WRAPPERS) if name in dicts]
     return without_prefixes(dicts[places[0]] if places else next(iter(dicts.values())))
 
 

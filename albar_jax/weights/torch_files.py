@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,14 @@ READ_SUFFIXES = (
 _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
-def read_state_dict(path: str | Path) -> StateDict:
+def read_state_dict(path: str | Path, preferred: Sequence[str] = ()) -> StateDict:
     """Reads the network of a weight file.
 
     Args:
       path: weight file, or the index of a sharded network. If a file holds several networks, such
         as a model and its moving average, the path ends in `#` and the name of one.
+      preferred: locations in the file of networks of other kinds than a Swin or ResNet, such as
+        "state_dict_ema"; the first that exists is read.
 
     Returns:
       Arrays by PyTorch name, without prefixes of wrappers. Floats become float32; integers are
@@ -60,7 +63,7 @@ def read_state_dict(path: str | Path) -> StateDict:
     try:
         if path.suffix == ".json":
             return _read_index(path, wanted)
-        return _read(path, wanted)
+        return _read(path, wanted, preferred)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except MemoryError:
@@ -77,7 +80,7 @@ def split_choice(source: str | Path) -> tuple[Path, str]:
     return Path(file), wanted
 
 
-def _read(path: Path, wanted: str) -> StateDict:
+def _read(path: Path, wanted: str, preferred: Sequence[str]) -> StateDict:
     shard = _SHARD.fullmatch(path.name)
     if shard:
         index = f"{shard['stem']}{shard['suffix']}.index.json"
@@ -86,7 +89,8 @@ def _read(path: Path, wanted: str) -> StateDict:
         )
 
     with open(path, "rb") as file, uncompressed(file, path) as content:
-        return _arrays(torch_contents.choose(read_content(content, path), wanted, path), path)
+        values = torch_contents.choose(read_content(content, path), wanted, path, preferred)
+        return _arrays(values, path)
 
 
 def _read_index(path: Path, wanted: str) -> StateDict:
@@ -120,7 +124,7 @@ def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
 def _array(value: Any, source: str) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
-    # The tensor is sparse or quantised, or has a shape without values.
+    # The tensor is sparse or quantized, or has a shape without values.
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{source} is not a plain, dense tensor ({error})") from None
     except (KeyError, OSError, zipfile.BadZipFile) as error:

@@ -9,7 +9,7 @@ from typing import cast
 from albar_jax.errors import UserError
 
 # The command that installs PyTorch and torchvision, for messages.
-INSTALL = "pip install -e '.[torch]'"
+INSTALL = "pip install torch torchvision"
 HUB_MODELS = (
     "swin3d_t",
     "swin3d_s",

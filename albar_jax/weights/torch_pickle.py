@@ -71,7 +71,7 @@ def _read_zip(file: BinaryIO) -> Any:
         kind, storage_type, key, *_ = pid
         if kind != "storage":
             raise ValueError(f"it refers to {kind}")
-        # The storage has quantised numbers.
+        # The storage has quantized numbers.
         if not isinstance(storage_type, Dtype):
             return storage_type()
         return Storage(storage_type.dtype, functools.partial(data, str(key)))
@@ -153,7 +153,7 @@ class _StreamStorages:
 
         storage_type, key, _, _, *view = rest
         if not isinstance(storage_type, Dtype):
-            raise UserError("holds quantised tensors, which are not read: save it as float32")
+            raise UserError("holds quantized tensors, which are not read: save it as float32")
         dtype = self._dtypes.setdefault(key, storage_type.dtype)
         if not view or view[0] is None:
             return Storage(dtype, functools.partial(self._read, key))

@@ -118,7 +118,7 @@ class _Videos:
 
 def _score(probs: Probs, videos: Iterable[tuple[int, Frames]], manifest: Manifest) -> Scores:
     """Returns the scores of all frames of these videos."""
-    # Row and frame of each picture, in the order in which the pictures are read.
+    # Row and frame of each image, in the order in which the images are read.
     listed: list[tuple[int, int]] = []
 
     def pictures() -> Pictures:
@@ -133,7 +133,7 @@ def _score(probs: Probs, videos: Iterable[tuple[int, Frames]], manifest: Manifes
 
 
 def _network(trained: Trained) -> Probs:
-    """Returns a function from pictures to float32 (n, K) probabilities; it reads a batch ahead."""
+    """Returns a function from images to float32 (n, K) probabilities; it reads a batch ahead."""
     config = trained.config
     mesh = data_mesh()
     num_classes = len(trained.classes)

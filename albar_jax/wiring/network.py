@@ -1,4 +1,4 @@
-"""Builds the network, its method and its optimiser from a config."""
+"""Builds the network, its method and its optimizer from a config."""
 
 import dataclasses
 import math
@@ -55,7 +55,7 @@ def model_config(config: Config, num_classes: int, platform: str | None = None) 
         "dtype": options.dtype,
     }
 
-    # A ResNet has no such fields: it has neither stochastic depth nor rematerialisation.
+    # A ResNet has no such fields: it has neither stochastic depth nor rematerialization.
     if isinstance(preset, ResNetConfig):
         return dataclasses.replace(preset, **common)
 
@@ -166,7 +166,7 @@ def learning_rate(config: Config, length: RunLength) -> optax.Schedule:
 
 
 def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
-    """Returns the config's optimiser with the learning rate `rate`."""
+    """Returns the config's optimizer with the learning rate `rate`."""
     options = config.optim
     common = {
         "weight_decay": options.weight_decay,

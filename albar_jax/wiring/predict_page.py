@@ -7,11 +7,12 @@ from albar_jax import files, wiring
 from albar_jax.evaluation.motion_use import VideoUse
 from albar_jax.report import plots, prediction_page
 from albar_jax.report.prediction_files import PAGE
-from albar_jax.report.prediction_page import Caption, VideoSection, svg_url
+from albar_jax.report.prediction_page import Caption, FrameRow, VideoSection, svg_url
 from albar_jax.report.prediction_text import moment
 from albar_jax.report.time_line import draw_time_line
 from albar_jax.storage.inside import inside
 from albar_jax.wiring.motion_predictor import MotionPredictor
+from albar_jax.wiring.predict_attributions import PredictAttributions, frame_row
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.video_predictions import Glimpse, VideoPrediction
 
@@ -25,11 +26,14 @@ class PredictPage:
     Args:
       model: the model.
       predictor: the same model, ready to predict.
+      num_explained: number of videos with attributions.
     """
 
-    def __init__(self, model: Trained, predictor: MotionPredictor):
+    def __init__(self, model: Trained, predictor: MotionPredictor, num_explained: int):
         self._model = model
         self._predictor = predictor
+        self._num_explained = num_explained
+        self._attributions = PredictAttributions(model)
         self._sections: list[VideoSection] = []
 
     def add(self, prediction: VideoPrediction) -> None:
@@ -40,9 +44,12 @@ class PredictPage:
         video = prediction.video
         frames: tuple[str, ...] = ()
         still = None
+        attributions: tuple[FrameRow, ...] = ()
         if prediction.clip is not None:
-            frames = plots.strip(prediction.clip)
+            frames = frame_row(prediction.clip)
             still = plots.frame_png(prediction.clip[self._predictor.frame])
+            if len(self._sections) < self._num_explained:
+                attributions = self._attributions.rows(prediction.clip, video.use.answer.label)
 
         time_line = None
         if video.windows:
@@ -53,6 +60,7 @@ class PredictPage:
                 video,
                 frames=frames,
                 still=still,
+                attributions=attributions,
                 time_line=time_line,
                 glimpses=tuple(self._caption(video, glimpse) for glimpse in prediction.glimpses),
             )

@@ -15,6 +15,7 @@ from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
+from albar_jax.evaluation.appearance_motion import write_split
 from albar_jax.evaluation.audit import folder_name
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
@@ -33,6 +34,8 @@ from albar_jax.terminal.escapes import printable, show
 from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import costs
+from albar_jax.wiring.appearance_motion import appearance_motion
+from albar_jax.wiring.explained_examples import explain_examples
 from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
@@ -112,6 +115,7 @@ def _run_model(suite: Suite, model: Trained, feed: wiring.VideoFeed) -> results.
         history=read_history(model.workdir) if model.workdir else (),
         train_seconds=read_summary(model.workdir).get("seconds_total"),
         views={task: wiring.views_in_words(model.config, task) for task in tasks},
+        split=appearance_motion(model, feed),
     )
 
 
@@ -203,6 +207,7 @@ def _write(
         clip_reader(config, classes),
         pasted_foregrounds(config, classes),
     )
+    data = dataclasses.replace(data, explained=explain_examples(models, data))
     outputs.publish(data, out)
 
     # Videos that were unreadable in an earlier evaluation have been tried again.
@@ -219,5 +224,6 @@ def _write_predictions(run: results.ModelRun, classes: Sequence[str], out: Path)
     for task, table in run.predictions.items():
         write_predictions(inside(folder, f"{task}.csv"), table)
     write_left_out(folder, run.predictions)
+    write_split(folder, run.split)
     write_class_list(folder / class_names.FILE, classes)
     write_views(folder, {task: run.views[task] for task in run.predictions})

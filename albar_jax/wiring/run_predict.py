@@ -20,6 +20,9 @@ from albar_jax.wiring.predict_page import PredictPage
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.video_predictions import VideoPrediction, VideoPredictions
 
+# Default number of videos on the page with attributions.
+NUM_EXPLAINED = 4
+
 
 def run(
     model: Trained,
@@ -28,6 +31,7 @@ def run(
     hop: int | None = None,
     out: str | None = None,
     page: bool = False,
+    num_explained: int = NUM_EXPLAINED,
     quiet: bool = False,
 ) -> list[VideoUse]:
     """Predicts videos, prints the answers, and returns them.
@@ -41,6 +45,7 @@ def run(
         clip.
       out: folder for the files of `report.prediction_files`; None writes nothing.
       page: whether to write the page, too.
+      num_explained: number of videos on the page with attributions, which take hundreds of passes.
       quiet: whether to print nothing but the progress and the videos that cannot be read.
 
     Returns:
@@ -59,7 +64,7 @@ def run(
     with contextlib.ExitStack() as stack:
         folder = None if out is None else stack.enter_context(working_in(out, "--out"))
         predictor = MotionPredictor(model)
-        shown = PredictPage(model, predictor) if page else None
+        shown = PredictPage(model, predictor, num_explained) if page else None
         results = _Results(predictor, folder, shown, quiet=quiet)
         predictions = VideoPredictions(predictor, videos, hop)
         try:

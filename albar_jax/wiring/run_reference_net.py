@@ -35,7 +35,7 @@ class Recipe:
       batch_size: frames per step.
       rate: initial learning rate at this batch size.
       drop_path_rate: drop rate of stochastic depth, 0..1.
-      short_side: side of the square picture that 224 x 224 pixels are cropped from.
+      short_side: side of the square image that 224 x 224 pixels are cropped from.
     """
 
     init: str
@@ -61,7 +61,7 @@ def reference_config(config: ConfigDict, model: str, changes: Mapping[str, Any])
     """Returns the config of a reference network for the training videos of another config.
 
     Clips are single random frames. As published, the network is trained on the whole training
-    split, and pictures are squashed to a square for training and scoring. As in the scripts of the
+    split, and images are squashed to a square for training and scoring. As in the scripts of the
     ResNet-50, validation uses centre crops of the training videos. The last frame of a video is
     never drawn for training, because no clip of this package begins there.
 

@@ -50,7 +50,7 @@ def read_request(
 
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     for setting in settings:
-        words += ["--set", setting]
+        words.append(f"--config.{setting}")
     command = shell_line(["albar", "study", *words])
     return StudyRequest(study, tuple(runs), inside(workdir, path.stem), command)
 

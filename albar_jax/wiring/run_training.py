@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -118,8 +119,18 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
     if difference:
         raise UserError(
             f"{folder} holds a run with another config, at step {last}; choose another --workdir, "
-            "or undo: " + "; ".join(difference)
+            "or undo: " + "; ".join(_by_method(difference))
         )
+
+
+def _by_method(difference: Sequence[str]) -> list[str]:
+    """Replaces all options of a method that only one of two configs uses by one line."""
+    lines = []
+    for line in difference:
+        line = re.sub(r"^(methods\.\w+)\.\w+: \(absent\) -> .*", r"\1: (absent) -> used", line)
+        line = re.sub(r"^(methods\.\w+)\.\w+: .* -> \(absent\)$", r"\1: used -> (absent)", line)
+        lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
 def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:

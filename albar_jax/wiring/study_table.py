@@ -1,4 +1,4 @@
-"""Writes the results of a study: table.md, results.json, report.html and pictures."""
+"""Writes the results of a study: table.md, results.json, report.html and images."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -80,8 +80,8 @@ def write(request: StudyRequest) -> None:
 
 
 def _write_pictures(request: StudyRequest, results: Results) -> list[str]:
-    """Writes the pictures that can be drawn and returns their file names."""
-    # All pictures are drawn before the first is written, so that an error leaves no new files.
+    """Writes the images that can be drawn and returns their file names."""
+    # All images are drawn before the first is written, so that an error leaves no new files.
     svg_of = {}
     for name, draw in request.study.pictures.items():
         svg = draw(results.summaries)
@@ -101,12 +101,12 @@ def _write_table(
     pictures: Sequence[str],
     origin: dict[str, Any],
 ) -> None:
-    """Writes table.md: title, tables, notes, pictures, origin."""
+    """Writes table.md: title, tables, notes, images, origin."""
     text = f"# {request.study.title}\n\n{tables.markdown(with_dashes)}"
     for note in data.notes:
         text += f"\n{markdown_text(note)}\n"
     for name in pictures:
-        # The title is the alternative text of the picture.
+        # The title is the alternative text of the image.
         title = name.removesuffix(".svg").replace("_", " ")
         text += f"\n![{title}]({name})\n"
     text += f"\n{study_origin.describe_origin(origin)}\n"

@@ -1,4 +1,4 @@
-"""Streams the clips of videos to predict: the views of the evaluation, then windows of long ones."""
+"""Streams the clips of videos: the views of the evaluation, then the windows of long videos."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,16 @@ from albar_jax.config import Config
 from albar_jax.data import deadline
 from albar_jax.data.clip_reader import ClipSpec, cut_clip
 from albar_jax.data.decode import DecodeError
+from albar_jax.data.film_stream import FilmStream
 from albar_jax.data.lookahead import map_ahead
+from albar_jax.features.crops import View
+from albar_jax.features.film_windows import FilmWindows
 from albar_jax.features.windows import Windows
 from albar_jax.storage import access
+
+# Bytes of a film that may be held in memory to read its views. Films of more bytes are only read
+# in order, and their central window takes the place of the views.
+MOST_HELD = 1 << 28
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +43,7 @@ class VideoClip:
 
 @dataclasses.dataclass(frozen=True)
 class VideoEnd:
-    """The facts of a video that has been read.
+    """The facts of a video after its last clip.
 
     Attributes:
       num_frames: frames of the video.
@@ -51,23 +58,30 @@ class VideoEnd:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Views:
-    """The clips of all views of a video, and its number of frames; or the reason of a failure."""
+    """The clips of all views of a video; or the reason of a failure, with its path.
+
+    A film that is too large has no clips and no reason.
+    """
 
     clips: Sequence[UInt8[np.ndarray, "t h w 3"]] = ()
     num_frames: int = 0
+    fps: float | None = None
     reason: str = ""
 
 
 class VideoClips:
     """The clips of all videos in order, each video followed by its end.
 
-    A video that is longer than a clip is then read in windows, once and in order.
+    A video that is longer than a clip is read once more, in order, and cut into windows.
 
     Args:
       config: config of the model.
       videos: paths of the videos.
       hop: distance between two windows, in frames; None is half of the span of a clip.
-      bar: progress bar; its total grows by the windows of each long video.
+      bar: progress bar; its total follows the clips that are known.
+
+    Raises:
+      UserError: the crop of the config is larger than the picture.
     """
 
     def __init__(self, config: Config, videos: Sequence[str], hop: int | None, bar: tqdm):
@@ -88,21 +102,58 @@ class VideoClips:
             self._read_views, self._videos, threads=self._threads, ahead=self._threads
         )
         for number, views in enumerate(views_of_videos):
+            self._bar.total += len(views.clips) - len(self._specs)
             for clip in views.clips:
                 yield VideoClip(number, clip)
-            yield VideoClip(number, None, end=VideoEnd(views.num_frames, None, views.reason))
+
+            end = VideoEnd(views.num_frames, views.fps, views.reason)
+            is_long = not views.clips or views.num_frames > self._span
+            if is_long and not views.reason:
+                end = yield from self._read_windows(number, self._videos[number])
+            yield VideoClip(number, None, end=end)
 
     def _read_views(self, path: str) -> _Views:
+        """Reads the views of a video; none if it is too large to be held in memory."""
+        spec = self._specs[0]
         clips = []
         num_frames = 0
         try:
+            with FilmStream(path, decoder=spec.decoder, budget=spec.budget) as stream:
+                fps = stream.fps
+            if _size(path) > min(MOST_HELD, spec.budget.bytes):
+                return _Views()
+
             for spec in self._specs:
                 clip, num_frames = _read(path, spec)
                 clips.append(clip)
         except DecodeError as error:
             return _Views(reason=str(error))
 
-        return _Views(clips, num_frames)
+        return _Views(clips, num_frames, fps)
+
+    def _read_windows(self, number: int, path: str) -> Iterator[VideoClip]:
+        """Yields the windows of a video, and returns its end."""
+        spec = self._specs[0]
+        view = View(size=spec.size, short_side=spec.short_side, shape=spec.shape)
+        try:
+            with FilmWindows(
+                path, self._windows, view, decoder=spec.decoder, budget=spec.budget
+            ) as film:
+                self._bar.total += self._windows.rows(max(1, film.expected_frames))
+                for window in film:
+                    first, last = window.numbers[[0, -1]].tolist()
+                    yield VideoClip(number, window.clips[0], (first, last))
+        except DecodeError as error:
+            return VideoEnd(reason=str(error))
+
+        return VideoEnd(film.num_frames, film.fps)
+
+
+def _size(path: str) -> int:
+    """Returns the bytes of a film; 0 for folders and records, which are read file by file."""
+    if access.is_folder(path) or not access.exists(path):
+        return 0
+    return access.stat(path).st_size
 
 
 def _read(path: str, spec: ClipSpec) -> tuple[UInt8[np.ndarray, "t h w 3"], int]:

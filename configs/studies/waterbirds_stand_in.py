@@ -15,7 +15,7 @@ from configs import base, cells, waterbirds_stand_in
 
 
 def get_study() -> Study:
-    """Returns the study of plain training and ALBAR; each seed has its own pictures."""
+    """Returns the study of plain training and ALBAR; each seed has its own images."""
     # The figures of the real Waterbirds, for comparison.
     table_9 = cells.published(SUITES["waterbirds"])
     published = dataclasses.replace(table_9, table="Table 9, on Waterbirds,")
@@ -35,7 +35,7 @@ def get_study() -> Study:
 
 
 def make_world(config: ConfigDict) -> None:
-    """Makes the pictures of this config if they are missing."""
+    """Makes the images of this config if they are missing."""
     manifest = Path(config.data.manifest)
     if not manifest.exists():
         world.make(manifest.parent, seed=config.seed)

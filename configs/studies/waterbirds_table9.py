@@ -2,7 +2,7 @@
 
     python study.py --config configs/studies/waterbirds_table9.py --workdir runs/studies
 
-configs/waterbirds.py states the commands that make the pictures and their backgrounds.
+configs/waterbirds.py states the commands that make the images and their backgrounds.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -248,7 +248,7 @@ def test_folder_draws_the_same_share_of_each_class(prepare, tmp_path):
     rows, printed = prepare([*arguments, "--test-fraction", "0.3"])
     names = ("jump", "run fast", "wave")
     assert count(rows) == expect(names, train=4, test=2) | {("train", "alone"): 1}
-    assert "1 files are left out, because they are not named like videos: 1 with " in printed
+    assert "files that are not named like videos are left out: 1 with " in printed
     assert "alone first" in printed
     again, _ = prepare([*arguments, "--test-fraction", "0.3"])
     assert again == rows
@@ -278,14 +278,11 @@ def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(
     assert taken == {
         (label, name) for label in ("jump", "wave") for name in ("film.mp4", *NAMES.split())
     }
-    assert "4 files are left out, because they are not named like videos: 2 with .txt, " in printed
+    assert "files that are not named like videos are left out: 2 with .txt, " in printed
     assert "; 1 with .pkl, " in printed
     assert "; 1 with no suffix, " in printed
-    assert (
-        f"1 files are left out, because they are in no class folder, {folder / 'notes.md'} first"
-        in printed
-    )
-    assert f"1 class folders hold no videos and are left out, {folder / 'run'} first" in printed
+    assert f"files in no class folder are left out: 1, {folder / 'notes.md'} first" in printed
+    assert f"class folders without videos are left out: 1, {folder / 'run'} first" in printed
 
 
 def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
@@ -299,7 +296,7 @@ def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
         != 0
     )
     assert (
-        "1 files are left out, because they are not named like videos: 1 with .xyz, "
+        "files that are not named like videos are left out: 1 with .xyz, "
         in capsys.readouterr().err
     )
 

@@ -45,7 +45,7 @@ def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
     clips[3].write_bytes(clips[3].read_bytes()[:600])
     assert cli.call("prepare", [*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "2 videos cannot be read and are left out, see " in printed
+    assert "unreadable videos are left out: 2, see " in printed
     assert f"{clips[0]}: the file is empty" in printed
     assert "8 videos of 3 classes: test 8" in printed
     checked = {row["path"]: row for row in table(tmp_path / "aras_check.tsv")}

@@ -1,4 +1,4 @@
-"""Claim: files, folders of videos or of frames, and patterns name the videos that a user expects."""
+"""Claim: files, folders and patterns name the videos that a user expects."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Claim: the page and the pictures of predictions show untrusted names as text, and load nothing."""
+"""Claim: pages and pictures of predictions show untrusted names as text, and load nothing."""
 
 import html
 import json

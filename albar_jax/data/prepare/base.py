@@ -49,7 +49,7 @@ class Listing:
       missing: listed videos that do not exist, with their listed paths.
       notes: sentences for the user.
       published: number of videos in each split of the complete data set, where known.
-      stills: path of the still picture of each video, by id, if the data set has such pictures.
+      stills: path of the still image of each video, by id, if the data set has such images.
       unlisted: paths of videos on disk that the data set does not list.
       tables: further files of the data set, by name. Each function returns the text of a file,
         given the ids in the manifest.
@@ -267,7 +267,7 @@ def labels_of(items: Iterable[Item]) -> set[str]:
 
 
 def stem(path: str) -> str:
-    """Returns a listed path without the suffix of a video, frame archive or picture."""
+    """Returns a listed path without the suffix of a video, frame archive or image."""
     if suffix(path) not in ALL_SUFFIXES:
         return path
     return os.path.splitext(path)[0]

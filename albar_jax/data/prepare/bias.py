@@ -200,7 +200,7 @@ def _set_notes(
             f"{len(unlisted)} clips are not in {list_file} and are left out, {some(unlisted)}"
         )
 
-    # A benchmark of training videos would measure memory, not generalisation.
+    # A benchmark of training videos would measure memory, not generalization.
     trained = [item.id for item in items if split_name(item.id)[0] in sources.trained]
     if trained:
         notes.append(

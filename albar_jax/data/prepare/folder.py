@@ -1,6 +1,6 @@
 """Reads a user's own videos: a folder of class folders, or folders train, test (and val) of these.
 
-A video in a class folder is a file, an archive of frames, a folder of frames, or a single picture.
+A video in a class folder is a file, an archive of frames, a folder of frames, or a single image.
 """
 
 import dataclasses
@@ -82,18 +82,15 @@ class _LeftOut:
         """Returns a sentence for each reason."""
         notes = []
         if self.others:
-            notes.append(
-                f"{len(self.others)} files are left out, because they are not named like videos: "
-                f"{self._kinds()}"
-            )
+            notes.append(f"files that are not named like videos are left out: {self._kinds()}")
         if self.outside:
             notes.append(
-                f"{len(self.outside)} files are left out, because they are in no class folder, "
+                f"files in no class folder are left out: {len(self.outside)}, "
                 f"{self.outside[0]} first"
             )
         if self.empty:
             notes.append(
-                f"{len(self.empty)} class folders hold no videos and are left out, "
+                f"class folders without videos are left out: {len(self.empty)}, "
                 f"{self.empty[0]} first"
             )
         return notes
@@ -206,12 +203,14 @@ DATASET = DataSet(
         "--test-fraction": {
             "type": float,
             "default": 0.25,
+            "metavar": "SHARE",
             "help": "share of each class to test on, if there are no folders train and test",
         },
         "--seed": {
             "type": flags.seed,
             "default": 0,
-            "help": "random seed of the test split",
+            "metavar": "N",
+            "help": "random seed of the test split, 0 to 2^32 - 1",
         },
     },
     # There is no list of videos that could be missing.

@@ -36,7 +36,7 @@ def read(videos: Path, *, splits: Path) -> Listing:
     for file in _csv_files(splits):
         rows += _read_list(file)
 
-    # The first labelled row of each clip counts.
+    # The first labeled row of each clip counts.
     first_of: dict[str, Item] = {}
     for item in rows:
         if item.label:

@@ -72,7 +72,7 @@ class Output:
         Args:
           items: the videos.
           classes: the class names.
-          stills: paths of still pictures.
+          stills: paths of still images.
 
         Raises:
           UserError: a name cannot be written, or a video has two labels in a split.
@@ -112,9 +112,9 @@ class Output:
         write_table(path, ("path", "label", "split"), rows, delimiter="\t")
 
     def write_stills(self, stills: Mapping[str, str]) -> None:
-        """Writes the table of still pictures, given their paths by video id."""
+        """Writes the table of still images, given their paths by video id."""
         if stills:
-            # A picture has a single frame, number 0.
+            # An image has a single frame, number 0.
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
             write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
 
@@ -167,7 +167,7 @@ class Output:
 
         good = [item for item in items if not verdicts[item.path].reason]
         table = self.beside("check.tsv")
-        return good, f"{len(bad)} videos cannot be read and are left out, see {table}: {named}"
+        return good, f"unreadable videos are left out: {len(bad)}, see {table}: {named}"
 
     def relative(self, path: str) -> str:
         """Returns a path as a manifest writes it: relative to `out` if below it, else absolute."""

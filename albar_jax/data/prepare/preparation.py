@@ -4,7 +4,7 @@ The output folder gets:
 
     manifest.csv      path,label,split,id[,group]; for test sets of another data set aras.csv, ...
     classes.txt       the names of all classes, in the order of their numbers
-    stills.csv        path,frame,id: the still picture of each video, for Waterbirds
+    stills.csv        path,frame,id: the still image of each video, for Waterbirds
     events.csv        id,class,start,end: the anomalous events, for UCF-Crime
     thumos14.json     the segments of each video, for THUMOS14
     missing.tsv       listed videos that are missing, where that is allowed

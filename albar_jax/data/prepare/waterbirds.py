@@ -7,7 +7,7 @@
                      with --backgrounds: the same scenery without the bird
 
 The four groups of the test split are also written, as OUT/waterbirds_landbird_on_water.csv and so
-on. With --backgrounds, OUT/stills.csv lists the background of each picture by its id. Backgrounds
+on. With --backgrounds, OUT/stills.csv lists the background of each image by its id. Backgrounds
 are not published; `albar synthesize waterbirds --metadata` makes them for any metadata.csv.
 
 https://github.com/kohpangwei/group_DRO
@@ -55,8 +55,8 @@ class Picture:
     """A row of metadata.csv.
 
     Attributes:
-      number: number of the picture in CUB.
-      file: path of the picture in CUB.
+      number: number of the image in CUB.
+      file: path of the image in CUB.
       label: index of CLASSES.
       split: index of SPLITS.
       place: index of PLACES.
@@ -72,10 +72,10 @@ class Picture:
 
 
 def species(file: str) -> str:
-    """Returns the species of a picture of CUB.
+    """Returns the species of an image of CUB.
 
     Args:
-      file: path of the picture, for example "021.Eastern_Towhee/Eastern_Towhee_0001_22314.jpg".
+      file: path of the image, for example "021.Eastern_Towhee/Eastern_Towhee_0001_22314.jpg".
 
     Returns:
       The name of its folder in lower case without the number, for example "eastern_towhee".
@@ -84,14 +84,14 @@ def species(file: str) -> str:
 
 
 def is_waterbird(file: str) -> bool:
-    """Returns whether a picture of CUB shows a seabird or waterfowl.
+    """Returns whether an image of CUB shows a seabird or waterfowl.
 
     Compares whole words of the species' name. The published program compares any part of the name.
     So it mistook three landbirds for terns: the Eastern Towhee, the Western Meadowlark and the
     Western Wood Pewee.
 
     Args:
-      file: path of the picture.
+      file: path of the image.
     """
     return any(f"_{name}_" in f"_{species(file)}_" for name in _WATERBIRDS)
 
@@ -103,7 +103,7 @@ def read_metadata(path: Path) -> list[Picture]:
       path: path of the file.
 
     Raises:
-      UserError: the file is malformed, lists a picture twice, or lists none.
+      UserError: the file is malformed, lists an image twice, or lists none.
     """
     pictures: dict[str, Picture] = {}
     for where, row in read_csv(path):
@@ -111,7 +111,7 @@ def read_metadata(path: Path) -> list[Picture]:
         if pictures.setdefault(picture.file, picture) is not picture:
             raise UserError(f"{where} lists {picture.file} a second time; keep one of the lines")
     if not pictures:
-        raise UserError(f"{path} lists no pictures")
+        raise UserError(f"{path} lists no images")
     return list(pictures.values())
 
 
@@ -119,14 +119,14 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
     """Lists the whole data set and the groups of its test split.
 
     Args:
-      videos: folder of the pictures, with metadata.csv.
+      videos: folder of the images, with metadata.csv.
       backgrounds: folder of the backgrounds; None writes no stills.csv.
 
     Returns:
       A listing for each group. The last one, "manifest", is the whole data set.
 
     Raises:
-      UserError: metadata.csv is missing or malformed, no picture exists, or a background is
+      UserError: metadata.csv is missing or malformed, no image exists, or a background is
         missing.
     """
     check_folder("--videos", videos)
@@ -135,12 +135,12 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
             f"--videos {videos} holds no {METADATA}; give waterbird_complete95_forest2water2"
         )
 
-    # The id of a picture is its path without suffix.
+    # The id of an image is its path without suffix.
     pictures = {stem(picture.file): picture for picture in read_metadata(videos / METADATA)}
     items = []
     for name, picture in pictures.items():
         items.append(Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name))
-    # Missing pictures are reported, like missing videos.
+    # Missing images are reported, like missing videos.
     existing, missing = locate(items, videos)
 
     stills = _stills(existing, pictures, backgrounds) if backgrounds else {}
@@ -170,7 +170,7 @@ def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
 
     number = whole(row["img_id"])
     if number is None or number < 0 or not row["img_filename"]:
-        raise UserError(f"{where} lacks the number or the name of its picture")
+        raise UserError(f"{where} lacks the number or the name of its image")
 
     label, split, place = indices
     # Published names of places begin with a slash, but are relative to data_large.
@@ -191,7 +191,7 @@ def _test_groups(items: Sequence[Item], pictures: Mapping[str, Picture]) -> dict
 def _stills(
     items: Sequence[Item], pictures: Mapping[str, Picture], backgrounds: Path
 ) -> dict[str, str]:
-    """Returns the path of each picture's background, by id. Raises UserError if one is missing."""
+    """Returns the path of each image's background, by id. Raises UserError if one is missing."""
     check_folder("--backgrounds", backgrounds)
     folder = Folder(backgrounds)
 
@@ -205,7 +205,7 @@ def _stills(
             path_of[item.id] = path
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(items)} pictures have no background under {backgrounds}, "
+            f"{len(missing)} of {len(items)} images have no background under {backgrounds}, "
             f"{missing[0]} first; `albar synthesize waterbirds` makes them"
         )
     return path_of
@@ -233,7 +233,7 @@ def _notes(pictures: Iterable[Picture]) -> list[str]:
     if mistaken:
         names = sorted({species(file) for file in mistaken})
         notes.append(
-            f"{len(mistaken)} pictures have another label than their species: "
+            f"{len(mistaken)} images have another label than their species: "
             f"{some(names, _MOST_NAMED)}"
         )
     return notes
@@ -243,7 +243,7 @@ DATASET = DataSet(
     title="Waterbirds",
     read=read,
     options={
-        "--backgrounds": options.path("DIR", "the scenery of each picture, under the same name")
+        "--backgrounds": options.path("DIR", "the scenery of each image, under the same name")
     },
     config="waterbirds",
     num_classes=2,

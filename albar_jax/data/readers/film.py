@@ -12,7 +12,7 @@ from albar_jax.data.readers.film_file import FilmFile
 from albar_jax.data.readers.timeline import Timeline, timeline_of
 from albar_jax.storage.budget import Budget
 
-# Decoders of these codecs show the frames before the first keyframe, predicted from a grey picture.
+# Decoders of these codecs show the frames before the first keyframe, predicted from a gray picture.
 # Other decoders leave them out.
 GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 

@@ -109,7 +109,7 @@ class EncodedImage:
 
     def _check_jpeg(self) -> None:
         """Raises DecodeError if a JPEG is cut off or would take too long to decode."""
-        # OpenCV 4 fills the missing part of a JPEG with grey. The end marker cannot occur in the
+        # OpenCV 4 fills the missing part of a JPEG with gray. The end marker cannot occur in the
         # pixel data.
         if self._data.rfind(_JPEG_END) < self._data.rfind(_JPEG_SCAN):
             raise DecodeError("it is cut off")

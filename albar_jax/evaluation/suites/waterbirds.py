@@ -20,7 +20,7 @@ _GROUPS = {
     "landbird_on_land": "Landbird on land",
     "landbird_on_water": "Landbird on water",
 }
-# Number of pictures by group in the training split of waterbird_complete95_forest2water2.
+# Number of images by group in the training split of waterbird_complete95_forest2water2.
 _TRAINING = {
     "waterbird_on_water": 1057,
     "waterbird_on_land": 56,
@@ -49,19 +49,19 @@ def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
     """Returns the rows of a data set.
 
     Args:
-      training: number of training pictures in each group.
+      training: number of training images in each group.
     """
     tasks = tuple(f"waterbirds_{group}" for group in _GROUPS)
     groups = []
     for (group, title), task in zip(_GROUPS.items(), tasks, strict=True):
-        meaning = f"Share of the test pictures of a {title.lower()} that are classified correctly."
+        meaning = f"Share of the test images of a {title.lower()} that are classified correctly."
         groups.append(_row(group, title, meaning, (task,)))
 
     return (
         _row(
             "iid",
             "Average",
-            "Share of all test pictures that are classified correctly.",
+            "Share of all test images that are classified correctly.",
             ("waterbirds",),
         ),
         _row(

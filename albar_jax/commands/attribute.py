@@ -1,0 +1,162 @@
+"""Explains the answers of trained models for single clips: which pixels, appearance or motion.
+
+Integrated gradients attribute the score of a class to pixels. From a baseline they are complete:
+they sum to the difference of the scores of clip and baseline, and the remaining error is printed.
+The default runs from black over one frame, repeated, to the clip, which splits a score into
+appearance and motion. `--method cam` is the exact class-activation map: coarse, and one forward
+pass. Writes a picture and an .npz file for each clip, attribution.csv and attribution.html.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from albar_jax.errors import UserError
+from albar_jax.terminal import flags
+
+EXAMPLE = """  albar attribute --workdir ce --workdir albar --clips wrong-to-right --out figure3
+  albar attribute --workdir albar --clips kick_001 --baseline static --out kick"""
+
+
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the options of `albar attribute`."""
+    parser.add_paths("--workdir", "folder of a training run")
+    parser.add_argument(
+        "--checkpoint",
+        default="best",
+        metavar="NAME",
+        help="checkpoint to explain: best (by validation), last, or a step",
+    )
+    parser.add_config("test sets and views that replace those of the runs")
+    parser.add_path("--out", "folder for the results")
+    _add_clips(parser)
+    _add_method(parser)
+    _add_style(parser)
+
+
+def _add_clips(parser: flags.Parser) -> None:
+    group = parser.add_argument_group("clips")
+    group.add_argument(
+        "--clips",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="id of a clip; can be repeated. `wrong-to-right` chooses clips that the first run "
+        "misses and the second does not",
+    )
+    group.add_argument(
+        "--count",
+        type=flags.count,
+        default=4,
+        metavar="N",
+        help="largest number of clips that wrong-to-right chooses",
+    )
+    group.add_argument("--task", metavar="NAME", help="test set; default: the test split")
+    group.add_argument(
+        "--evaluation",
+        type=flags.path,
+        metavar="DIR",
+        help="folder of `albar evaluate` with the runs' predictions; default: predict again",
+    )
+    group.add_argument(
+        "--target",
+        default="predicted",
+        metavar="CLASS",
+        help="class to explain: the predicted one of each run, the label, or the name of a class",
+    )
+
+
+def _add_method(parser: flags.Parser) -> None:
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        choices=("ig", "cam"),
+        default="ig",
+        help="integrated gradients, or class-activation map",
+    )
+    group.add_argument(
+        "--baseline",
+        default="legs",
+        metavar="NAME",
+        help="start of integrated gradients: black, mean, blur, static, temporal_mean, or legs, "
+        "which runs black -> static -> clip",
+    )
+    group.add_argument(
+        "--steps", type=flags.count, default=50, metavar="N", help="points between the ends"
+    )
+    group.add_argument(
+        "--rule", default="gauss_legendre", metavar="NAME", help="gauss_legendre or midpoint"
+    )
+    group.add_argument(
+        "--score",
+        default="logit",
+        metavar="NAME",
+        help="score of the class: logit, log_probability, centred_logit (minus the mean logit), or "
+        "probability",
+    )
+    group.add_argument(
+        "--chunk",
+        type=flags.count,
+        default=8,
+        metavar="N",
+        help="largest number of points at once; fewer need less memory",
+    )
+
+
+def _add_style(parser: flags.Parser) -> None:
+    group = parser.add_argument_group("pictures")
+    group.add_argument(
+        "--show",
+        choices=("positive", "absolute", "signed"),
+        default="positive",
+        help="values to draw",
+    )
+    group.add_argument(
+        "--smooth",
+        choices=("patch", "blur", "none"),
+        default="patch",
+        help="smoothing for display; the arrays are not smoothed",
+    )
+    group.add_argument(
+        "--scale",
+        choices=("model", "all"),
+        default="model",
+        help="one scale for the maps of each run and clip, or for all",
+    )
+
+
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
+    """Returns the function that explains clips."""
+    if not options.workdir:
+        raise UserError("--workdir is missing; name the folder of a run, as in --workdir runs/ce")
+    if not options.clips:
+        raise UserError("--clips is missing; give the id of a clip, or wrong-to-right")
+    if options.out is None:
+        raise UserError("--out is missing; name a folder for the results, as in --out runs/figure3")
+
+    # These modules import JAX.
+    from albar_jax.attribution.explain import Options
+    from albar_jax.config.config_files import load
+    from albar_jax.report.attribution_pictures import Style
+    from albar_jax.wiring import attributed_clips, program, run_attribute, trained_models
+
+    quality = Options(options.steps, options.rule, options.score, options.chunk)
+    style = Style(options.show, options.smooth, options.scale)
+    request = run_attribute.Request(
+        options.method, options.baseline, options.target, quality, style
+    )
+    choice = attributed_clips.Choice(
+        tuple(options.clips), options.task, options.count, options.evaluation
+    )
+
+    def attribute() -> int:
+        program.keep_compiled()
+        config = None
+        if options.config is not None:
+            config = load(options.config, options.changes)
+        models = [
+            trained_models.from_workdir(str(workdir), options.checkpoint, config)
+            for workdir in options.workdir
+        ]
+        return run_attribute.run(models, choice, request, str(options.out))
+
+    return lambda: program.run(attribute)

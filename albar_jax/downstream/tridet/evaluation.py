@@ -1,0 +1,123 @@
+"""Evaluates predicted segments, also those of other programs (numpy only)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albar_jax.downstream.base import Evaluation, Predictions
+from albar_jax.downstream.metrics_detection import mean_average_precision
+from albar_jax.errors import UserError
+from albar_jax.features.segments import WRONG_VIDEOS, SegmentTruth
+from albar_jax.storage import json_files
+
+# OpenTAD leaves out this video, whose annotations are wrong.
+LEFT_OUT = WRONG_VIDEOS[0]
+
+
+def evaluate(truth: SegmentTruth, predictions: Predictions) -> Evaluation:
+    """Returns the mean average precision on the test videos, in percent.
+
+    Args:
+      truth: the annotated segments.
+      predictions: the predicted segments in seconds. Segments of absent classes are dropped.
+
+    Returns:
+      "map", the mean over the thresholds 0.3 to 0.7 of the temporal IoU; "map_0.3" to "map_0.7";
+      and "map_211", the mean without `LEFT_OUT`, if the truth has this video.
+    """
+    result = mean_average_precision(truth, predictions)
+    figures = {"map": _percent(result.average)}
+    for threshold, mean in zip(result.thresholds, result.means, strict=True):
+        figures[f"map_{threshold}"] = _percent(mean)
+
+    if any(video.id == LEFT_OUT for video in truth.of_split("test")):
+        others = {name: found for name, found in predictions.items() if name != LEFT_OUT}
+        figures["map_211"] = _percent(
+            mean_average_precision(truth.without([LEFT_OUT]), others).average
+        )
+
+    return Evaluation(figures, predictions, (result.reason,) if result.reason else ())
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def read_predictions(path: Path, truth: SegmentTruth) -> Predictions:
+    """Reads the segments that another program predicted.
+
+    Args:
+      path: JSON of ActivityNet, {"results": {ID: [{"segment": [START, END], "label": NAME or
+        NUMBER, "score": SCORE}, ...]}}, in seconds. The keys of TriDet's own pickle, "video-id",
+        "t-start", "t-end", "label" and "score", each a list, are read as well if saved as JSON.
+      truth: the annotated segments, which name the classes.
+
+    Raises:
+      UserError: the file has another form, a label is unknown, or a number is not finite.
+    """
+    content = json_files.read_object(path, remedy="; write it again")
+    rows = content.get("results")
+    if not isinstance(rows, dict):
+        rows = _by_video(content, path)
+
+    predictions = {}
+    for name, entries in rows.items():
+        where = f"{path}: video {name!r}"
+        if not isinstance(entries, list):
+            raise UserError(f"{where} is no list of segments; see the documentation of TriDet")
+        predictions[name] = _arrays(entries, truth.classes, where)
+
+    return predictions
+
+
+def _by_video(content: Mapping[str, Any], path: Path) -> dict[str, list]:
+    """Groups the columns of TriDet's results by video."""
+    keys = ("video-id", "t-start", "t-end", "label", "score")
+    columns = [content.get(key) for key in keys]
+    is_table = all(isinstance(column, list) for column in columns)
+    if not is_table or len({len(column) for column in columns if column is not None}) != 1:
+        raise UserError(
+            f'{path} holds no predictions: it needs the object "results", or the lists '
+            f"{', '.join(keys)} of one length"
+        )
+
+    rows: dict[str, list] = {}
+    for name, start, end, label, score in zip(*columns, strict=True):  # pyright: ignore
+        entry = {"segment": [start, end], "label": label, "score": score}
+        rows.setdefault(str(name), []).append(entry)
+    return rows
+
+
+def _arrays(entries: Sequence[Any], classes: Sequence[str], where: str) -> dict[str, np.ndarray]:
+    """Returns the segments of one video as arrays."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    segments, scores, labels = [], [], []
+    for entry in entries:
+        try:
+            start, end = entry["segment"]
+            segments.append((float(start), float(end)))
+            scores.append(float(entry["score"]))
+            label = entry["label"]
+        except (KeyError, TypeError, ValueError):
+            raise UserError(
+                f"{where} has the segment {entry!r}; it needs segment [start, end], label and score"
+            ) from None
+        labels.append(numbers.get(label, label) if isinstance(label, str) else label)
+
+    for label in labels:
+        if type(label) is not int or not 0 <= label < len(classes):
+            raise UserError(
+                f"{where} has the label {label!r}, which is neither a class name nor a number from "
+                f"0 to {len(classes) - 1}"
+            )
+
+    arrays = {
+        "segments": np.array(segments, np.float32).reshape(-1, 2),
+        "scores": np.array(scores, np.float32),
+        "labels": np.array(labels, np.int32),
+    }
+    if not np.isfinite(arrays["segments"]).all() or not np.isfinite(arrays["scores"]).all():
+        raise UserError(f"{where} has a time or a score that is not finite; predict it again")
+    return arrays
