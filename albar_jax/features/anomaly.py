@@ -49,7 +49,7 @@ def read_anomaly(path: str | os.PathLike[str]) -> tuple[AnomalyVideo, ...]:
     """Reads a manifest and its events.
 
     Args:
-      path: the manifest, or its folder; events.csv is beside it.
+      path: the manifest, or its folder. The same folder has events.csv.
 
     Returns:
       The videos in the order of the manifest.
