@@ -66,6 +66,9 @@ def test_ucf_crime_is_read_as_mgfn_reads_it(extract, tmp_path, monkeypatch, caps
     # The stand-in has fewer films.
     monkeypatch.setitem(mgfn.COUNTS, "train", (3, 1))
     assert extract(arguments, "--layout", "mgfn") == 0
+    printed = capsys.readouterr().out
+    assert "1 events end after the last row of their video and are clipped" in printed
+    assert f"cd {tmp_path / 'features'} && python MGFN/main.py" in printed
     monkeypatch.chdir(tmp_path / "features")
     normal, abnormal = public_readers.mgfn_training("ucf-i3d.list", num_abnormal=3)
     assert (len(normal), len(abnormal)) == (1, 3)
