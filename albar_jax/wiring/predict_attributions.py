@@ -62,10 +62,9 @@ class PredictAttributions:
             values = sum_colors(np.asarray(leg.values))
             overlays.append(Overlay(self._caption(name, leg), values, frames))
 
-        explained = ExplainedClip("", "", clip, (Explained("", "", tuple(overlays)),))
-        patch = patch_of(self._model.config, len(self._model.classes))
+        answer = Explained("", "", tuple(overlays), patch_of(self._model))
         # The first strip is the clip itself.
-        (strips,) = draw_strips([explained], Style(show="signed", patch=patch))
+        (strips,) = draw_strips([ExplainedClip("", "", clip, (answer,))], Style(show="signed"))
         for overlay, strip in zip(overlays, strips[1:], strict=True):
             yield FrameRow(overlay.caption, tuple(map(plots.frame_png, strip.frames)))
 
