@@ -92,6 +92,11 @@ def test_an_epoch_has_each_video_once_and_the_next_one_another_order(head, world
     assert orders[0] != orders[1]
 
 
+def test_a_video_is_cut_anew_in_each_epoch(head):
+    samples = {head.batch(step)["features"][0].tobytes() for step in range(30)}
+    assert len(samples) > 2 * len(head.videos.train)
+
+
 def test_noise_and_stochastic_depth_come_from_seed_and_step(head, step):
     state, batch = head.init(), head.batch(0)
     # Without noise and depth, the loss would be a function of weights and batch.

@@ -247,9 +247,27 @@ def test_a_longer_video_is_cut_into_overlapping_windows():
             assert 0 < second.start - first.start <= longest // 2
 
 
-def test_segments_of_a_window_are_placed_in_the_whole_video():
+@pytest.fixture(scope="module")
+def model():
     apply, params = network.create(CONFIG, INPUT, CLASSES, KEY)
-    predict = inference.make_predict(apply, CONFIG)
+    return inference.make_predict(apply, CONFIG), params
+
+
+def test_short_and_weak_segments_are_left_out(model):
+    rows = np.random.default_rng(0).normal(size=(32, INPUT)).astype(np.float32)
+    every = inference.candidates_of(*model, rows, [slice(0, 32)], CONFIG)
+    lengths = every.segments[:, 1] - every.segments[:, 0]
+    for name, values in (("least_length", lengths), ("score_threshold", every.scores)):
+        limit = float(np.median(values))
+        config = dataclasses.replace(CONFIG, **{name: limit})
+        found = inference.candidates_of(*model, rows, [slice(0, 32)], config)
+        # Rounding may move a value over the limit.
+        assert abs(len(found.scores) - (values > limit).sum()) <= 1, name
+        assert 0 < len(found.scores) < len(every.scores), name
+
+
+def test_segments_of_a_window_are_placed_in_the_whole_video(model):
+    predict, params = model
     rows = np.random.default_rng(0).normal(size=(40, INPUT)).astype(np.float32)
     alone = inference.candidates_of(predict, params, rows[8:40], [slice(0, 32)], CONFIG)
     placed = inference.candidates_of(predict, params, rows, [slice(8, 40)], CONFIG)
