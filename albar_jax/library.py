@@ -75,7 +75,7 @@ def evaluate(
       workdirs: folder of a training run, or several.
       out: folder for results.json, results.md, report.html and predictions/.
       checkpoint: "best" (by validation), "last", or a step.
-      config: test sets and views that replace those of the runs.
+      config: test sets and views that replace the runs' own.
 
     Returns:
       The content of results.json, see `albar_jax.report.outputs`. All figures are in percent.

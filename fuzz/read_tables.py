@@ -95,11 +95,23 @@ def read_notes(folder: Path) -> None:
             read()
 
 
+def read_annotations(folder: Path) -> None:
+    """Reads events and makes the truth of their frames, or reads segments."""
+    from albar_jax.features.anomaly import frame_truth, read_anomaly
+    from albar_jax.features.segments import read_segments
+
+    if (folder / "thumos14.json").exists():
+        read_segments(folder)
+        return
+    for video in read_anomaly(folder):
+        frame_truth(video, rows=2)
+
+
 def read_sources(folder: Path) -> None:
     """Lists a published data set; the names in the folder determine its layout."""
     from albar_jax.data.prepare import DATASETS
-    from albar_jax.data.prepare.base import number_repeats
     from albar_jax.data.prepare.groups import with_groups
+    from albar_jax.data.prepare.repeats import number_repeats
 
     lists = folder / "lists"
     name, videos, options = _layout(folder, lists)
@@ -111,7 +123,7 @@ def read_sources(folder: Path) -> None:
         with_groups(number_repeats(listing.items))
 
 
-def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
+def _layout(folder: Path, lists: Path) -> tuple[str, Path | list[Path], dict]:
     """Returns layout, videos and options of a data set.
 
     The names of the videos, which are never changed, tell the layout.
@@ -120,6 +132,11 @@ def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
         return "bias", folder / "sets", {"out": folder, "splits": lists}
     if (lists / "000.Gull").is_dir():
         return "waterbirds", lists, {}
+    if (folder / "Abuse").is_dir():
+        annotated = lists / "Temporal_Anomaly_Annotation.txt"
+        return "ucf_crime", folder, {"splits": lists, "annotations": annotated}
+    if (folder / "validation").is_dir():
+        return "thumos14", [folder], {"annotations": [lists], "test_videos": 212}
     if (folder / "aras_clips").is_dir():
         return "aras", folder, {"splits": lists}
     if (folder / "train").is_dir():

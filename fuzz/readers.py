@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fuzz import read_runs, read_tables, read_videos
 from fuzz.process import ALLOWED, Limits
-from fuzz.seeds import films, masks, runs, tables
+from fuzz.seeds import annotations, films, masks, runs, tables
 
 # A damaged shard ends a command with a sentence, because it affects all videos of the shard.
 _SHARDS = Limits(errors=ALLOWED | {"StorageError"})
@@ -74,6 +74,8 @@ READERS: dict[str, Reader] = {
     "predictions": Reader(tables.make_predictions, read_tables.read_predictions),
     "notes of commands": Reader(tables.make_notes, read_tables.read_notes),
     "lists of data sets": Reader(tables.make_sources, read_tables.read_sources, "lists/**/*"),
+    "lists of long films": Reader(annotations.make_sources, read_tables.read_sources, "lists/**/*"),
+    "annotations": Reader(annotations.make_annotations, read_tables.read_annotations),
     "weights": Reader(runs.make_weights, read_runs.read_weights),
     "converted weights": Reader(
         runs.make_converted, read_runs.read_converted, finish=read_runs.sum_again

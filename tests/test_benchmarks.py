@@ -7,7 +7,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.wiring.run_plan import Plan
-from benchmarks import figures, films, plan_table, plots, reading
+from benchmarks import features, figures, films, plan_table, plots, reading
 
 SIZES = (8, 16, 32, 64)
 
@@ -102,3 +102,21 @@ def test_every_stage_of_reading_is_in_the_profile(tmp_path):
     assert set(shares) == {*reading.STAGES, "batch, rest"}
     assert all(share > 0 for share in shares.values())
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_cost_of_features_is_that_of_the_whole_over_its_parts(tmp_path, capsys, monkeypatch):
+    """Runs every measurement once, on a tiny network and one film."""
+    monkeypatch.setattr(films, "FILMS_PER_SET", 1)
+    monkeypatch.setattr(films, "KINDS", films.KINDS[:1])
+    assert features.Timing(whole=6.3, decoding=2.0, passes=4.0).ratio == pytest.approx(1.05)
+    arguments = ["--network=micro", "--frames=8", "--size=32", "--batch-size=16", "--turns=1"]
+    options = features.parse_options([*arguments, f"--folder={tmp_path}"])
+    assert features.main(options) == 0
+
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["films", "decoding", "passes", "features", "ratio"]
+    assert [line.split()[0] for line in lines] == ["HMDB-like"]
+    for line in lines:
+        decoding, passes, whole, ratio = (float(word) for word in line.split()[1:] if word != "s")
+        assert ratio == pytest.approx(whole / (decoding + passes), rel=0.1)
+        assert decoding > 0

@@ -169,6 +169,7 @@ OPTIONS = {
     "train": ("config", "config.FIELD", "workdir", "coordinator"),
     "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
     "study": ("config", "workdir", "seeds", "cell", "list", "table", "set"),
+    "attribute": ("workdir", "checkpoint", "config", "out", "clips", "method", "baseline", "show"),
     "audit": ("predictions", "out", "config"),
     "prepare": (),
     "synthesize": (),

@@ -40,7 +40,7 @@ def test_an_option_without_a_value_can_be_overridden():
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="no method 'ablar'; there are .*albar, be, ce, "):
+    with pytest.raises(UserError, match="recipe 'ablar'; the methods are .*albar, be, ce, "):
         method_options("ablar")
 
 
@@ -169,7 +169,7 @@ def test_a_method_or_option_that_does_not_exist_is_refused():
         parse(config)
     config = base.get_config()
     config.methods.ablar = {}
-    with pytest.raises(UserError, match="no method 'ablar'"):
+    with pytest.raises(UserError, match="no method or recipe 'ablar'"):
         parse(config)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,19 @@ EVIL = "<img src=x onerror=alert(1)>\x1b[31m.mkv"
 @pytest.fixture(scope="module")
 def model(trained):
     return trained_models.from_workdir(str(trained), "best")
+
+
+@pytest.fixture(scope="module")
+def predict(model):
+    """A function: the answers for films, by one predictor."""
+    predictor = MotionPredictor(model)
+
+    def compute(*paths, hop=None):
+        predictions = list(VideoPredictions(predictor, [*map(str, paths)], hop))
+        assert predictor._step._cache_size() == 1  # one program for all clips of all films
+        return [prediction.video for prediction in predictions]
+
+    return compute
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +102,7 @@ def out(films, trained, tmp_path_factory):
     """The folder of a command that predicts all of them."""
     folder = tmp_path_factory.mktemp("predicted")
     words = ["predict", "--workdir", str(trained), str(films), "--out", str(folder), "--hop", "5"]
-    assert cli.run([*words, "--page"]) == 0
+    assert cli.run([*words, "--page", "--attributions", "1"]) == 0
     return folder
 
 
@@ -122,16 +136,16 @@ def test_the_answer_of_a_film_is_that_of_its_evaluated_clip(out, films, model, l
     assert (found["long.mkv"]["frames"], found["long.mkv"]["fps"]) == (45, 10.0)
 
 
-def test_the_answers_of_a_test_set_are_those_of_the_evaluation(trained, world_dir, tmp_path):
-    model = trained_models.from_workdir(str(trained), "best")
+def test_the_answers_of_a_test_set_are_those_of_the_evaluation(model, predict, tmp_path):
     run_evaluation.run([model], str(tmp_path / "evaluated"))
     table = read_predictions(tmp_path / "evaluated" / "predictions" / "ce_seed0" / "quickstart.csv")
     manifest = read_manifest(model.config.data.manifest, split="test")
 
-    predicted = albar_jax.predict(trained, [*manifest.paths])
-    for record, probs in zip(predicted, table.probs, strict=True):
+    videos = predict(*manifest.paths)
+    for video, probs in zip(videos, table.probs, strict=True):
         best = np.sort(probs)[::-1][:5]
-        assert [chosen["prob"] for chosen in record["moving"]] == pytest.approx(best, abs=1e-5)
+        assert [chosen.prob for chosen in video.use.moving] == pytest.approx(best, abs=1e-5)
+        assert probs[video.use.answer.label] == pytest.approx(probs.max(), abs=1e-5)
 
 
 def test_a_time_line_is_the_prediction_of_each_window(out, films, logits):
@@ -172,22 +186,20 @@ def test_the_page_loads_nothing_and_shows_hostile_names_as_text(out):
 
 
 def test_the_terminal_names_both_answers_and_escapes_names(films, trained, capsys):
-    assert cli.run(["predict", "--workdir", str(trained), str(films / "*.mkv")]) == 0
+    words = ["predict", "--workdir", str(trained), str(films / "*.mkv"), str(films / "text.mp4")]
+    assert cli.run(words) == 0
     printed = capsys.readouterr()
     assert "\x1b[31m" not in printed.out
     assert "\\x1b[31m" in printed.out
     assert printed.out.count(" the motion: without it ") == 3
     assert "time line of 11 windows" in printed.out
-    assert printed.out.splitlines()[-1].startswith("3 videos; answers that need the motion: ")
+    totals = r"3 videos; answers that need the motion: \d; 1 cannot be read"
+    assert re.fullmatch(totals, printed.out.splitlines()[-1])
+    assert f"cannot read {films / 'text.mp4'}: " in printed.err
 
 
-def test_unreadable_films_are_named_without_a_folder_and_alone_they_are_an_error(
-    films, trained, capsys
-):
-    words = ["predict", "--workdir", str(trained), str(films / "text.mp4")]
-    assert cli.run([*words, str(films / "short.mkv")]) == 0
-    assert "cannot read" in capsys.readouterr().err
-    assert cli.run(words) == 2
+def test_no_readable_film_is_an_error(films, trained, capsys):
+    assert cli.run(["predict", "--workdir", str(trained), str(films / "text.mp4")]) == 2
     assert "none of the 1 videos can be read" in capsys.readouterr().err
 
 
@@ -211,20 +223,13 @@ def test_frames_in_a_folder_are_predicted_like_their_film(films, trained, tmp_pa
         assert ours["motion"] == theirs["motion"]
 
 
-def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(films, model, monkeypatch):
-    (whole,) = run_predict.run(model, [str(films / "long.mkv")], hop=5, quiet=True)
+def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(films, predict, monkeypatch):
+    (whole,) = predict(films / "long.mkv", hop=5)
     monkeypatch.setattr(video_clips, "MOST_HELD", 100)
-    (streamed,) = run_predict.run(model, [str(films / "long.mkv")], hop=5, quiet=True)
+    (streamed,) = predict(films / "long.mkv", hop=5)
     assert streamed.windows == whole.windows
     assert streamed.use == whole.windows[4].use
     assert (streamed.num_frames, streamed.fps) == (45, 10.0)
-
-
-def test_all_clips_run_in_one_compiled_step(films, model):
-    predictor = MotionPredictor(model)
-    names = [str(films / "short.mkv"), str(films / "long.mkv"), str(films / "short.mkv")]
-    assert len(list(VideoPredictions(predictor, names, 3))) == 3
-    assert predictor._step._cache_size() == 1
 
 
 def test_several_devices_give_the_predictions_of_one(films, trained, out, tmp_path):
@@ -294,14 +299,12 @@ def test_the_still_repeats_the_static_frame_of_the_training(tiny_config):
     assert albar.tested_frame(3, 9) == 3
 
 
-def test_weights_with_a_class_list_need_no_manifest(films, trained, tmp_path, tiny_config):
+def test_weights_with_a_class_list_need_no_manifest(films, trained, predict, tmp_path, tiny_config):
     assert cli.run(["export", f"--workdir={trained}", f"--out={tmp_path / 'w'}"]) == 0
     config = tiny_config("ce", **{"data.manifest": str(tmp_path / "nowhere.csv")})
     with pytest.raises(UserError, match="nowhere.csv"):
         trained_models.from_weights(str(tmp_path / "w"), config)
     model = trained_models.from_weights(str(tmp_path / "w"), config, checks_manifest=False)
     (video,) = run_predict.run(model, [str(films / "short.mkv")], quiet=True)
-    (expected,) = run_predict.run(
-        trained_models.from_workdir(str(trained), "best"), [str(films / "short.mkv")], quiet=True
-    )
+    (expected,) = predict(films / "short.mkv")
     assert video.use == expected.use

@@ -189,6 +189,7 @@ def test_a_finished_run_started_again_says_so_and_changes_nothing(trained, tiny_
     printed = capsys.readouterr().out
     validation = "validation: 8 of 40 training videos, held out by video"
     assert f"{validation} (the manifest has no column `group`)\n" in printed
+    assert f"clips in {trained}, resumed after step 6\n" in printed
     assert "ce is trained: 6 steps" in printed
     jax.tree.map(np.testing.assert_array_equal, before, last_params(trained))
 
@@ -196,6 +197,9 @@ def test_a_finished_run_started_again_says_so_and_changes_nothing(trained, tiny_
 def test_resuming_under_another_config_is_refused_with_the_difference(trained, tiny_config):
     with pytest.raises(UserError, match=r"optim.weight_decay: 0.01 -> 0.02"):
         run_training.run(tiny_config("ce", **{"optim.weight_decay": 0.02}), str(trained))
+    # One entry for all options of the method.
+    with pytest.raises(UserError, match=r"or undo: methods.albar: \(absent\) -> used; name: "):
+        run_training.run(tiny_config("albar"), str(trained))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(

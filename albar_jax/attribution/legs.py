@@ -1,7 +1,7 @@
 """Splits a score into appearance and motion: two legs, black -> static -> clip.
 
 The static clip is one frame of the clip, repeated. What it adds to a black clip is appearance; what
-the clip adds to it is motion. The two legs sum to the score of the clip minus that of black.
+the clip adds to it is motion. The two legs sum to the score of the clip minus the score of black.
 """
 
 from typing import NamedTuple

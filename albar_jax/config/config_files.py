@@ -1,4 +1,4 @@
-"""Finds and loads config files: those of the user, and those that are shipped with the package.
+"""Finds and loads config files: the user's own, and the ones shipped with the package.
 
 A config is named by its file (`configs/hmdb51.py`) or by its bare name (`hmdb51`). A bare name is
 looked up in the `configs` folder of the current folder, then among the shipped configs. Tokens

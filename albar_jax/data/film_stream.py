@@ -5,6 +5,7 @@ need all frames in order, so here the file is read while it is decoded.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -132,7 +133,8 @@ class FilmStream:
         while chunk := self._in_time(lambda: next(chunks, [])):
             is_empty = False
             for number, frame, is_damaged in chunk:
-                yield StreamedFrame(number, picture.reader(number, frame, is_damaged))
+                rgb = functools.partial(picture.rgb, number, frame, is_damaged)
+                yield StreamedFrame(number, rgb)
 
         if is_empty:
             raise DecodeError(f"{self.name}: its video stream has no frames")
@@ -140,11 +142,8 @@ class FilmStream:
     def _pictures(self, video: FramesVideo) -> Iterator[StreamedFrame]:
         read_box = video.boxes(self._choose_box, self._at_once, may_reduce=self._may_reduce)
         for number in range(len(video)):
-
-            def rgb(number: int = number) -> UInt8[np.ndarray, "h w 3"]:
-                return self._in_time(lambda: read_box(number))
-
-            yield StreamedFrame(number, rgb)
+            read = functools.partial(read_box, number)
+            yield StreamedFrame(number, functools.partial(self._in_time, read))
 
     def _in_time(self, work: Callable[[], Result]) -> Result:
         """Calls a function with the time limit of the budget. Raises LateError."""
@@ -163,28 +162,23 @@ class _Picture:
         self._budget = budget
         self._choose_box = choose_box
         self._at_once = at_once
-        self._lenient = film.lenient
         self._crop = crop_filters(film.container_name, film.stream)
         # Made for the first frame that is converted.
         self._box: PictureBox | None = None
 
-    def reader(
+    def rgb(
         self, number: int, frame: av.VideoFrame, is_damaged: bool
-    ) -> Callable[[], UInt8[np.ndarray, "h w 3"]]:
-        """Returns the function that converts a frame."""
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """Converts a frame. Raises DecodeError."""
         name = self._film.name
-
-        def rgb() -> UInt8[np.ndarray, "h w 3"]:
-            if is_damaged and not self._lenient:
-                raise DecodeError(f"{name}: its data are damaged at frame {number}")
-            try:
-                return self._convert(frame)
-            except (FFmpegError, ValueError, MemoryError) as error:
-                # The budget is a matter of all frames.
-                where = "" if isinstance(error, BudgetError) else f" at frame {number}"
-                raise DecodeError(f"{name}: {reason_of(error)}{where}") from error
-
-        return rgb
+        if is_damaged and not self._film.lenient:
+            raise DecodeError(f"{name}: its data are damaged at frame {number}")
+        try:
+            return self._convert(frame)
+        except (FFmpegError, ValueError, MemoryError) as error:
+            # The budget is a matter of all frames.
+            where = "" if isinstance(error, BudgetError) else f" at frame {number}"
+            raise DecodeError(f"{name}: {reason_of(error)}{where}") from error
 
     def _convert(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
         if self._box is None:

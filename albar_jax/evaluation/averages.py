@@ -1,4 +1,4 @@
-"""Averages figures, such as those of several seeds; there is no average if one is missing."""
+"""Averages figures, for example over seeds; there is no average if one is missing."""
 
 from collections.abc import Iterable
 

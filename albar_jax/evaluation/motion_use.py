@@ -59,12 +59,12 @@ class MotionUse:
 
     @property
     def changes(self) -> bool:
-        """Whether the still has another answer."""
+        """Returns whether the still has another answer."""
         return self.still[0].label != self.answer.label
 
     @property
     def needs_motion(self) -> bool:
-        """Whether the answer changes without the motion, or loses half of its probability."""
+        """Returns whether the answer changes, or loses half of its probability, without motion."""
         return self.changes or self.still_prob < NEEDED_SHARE * self.answer.prob
 
 
@@ -73,7 +73,7 @@ def motion_use(
     still: Sequence[Float[np.ndarray, " k"]],
     black: Float[np.ndarray, " k"],
 ) -> MotionUse:
-    """Compares the logits of the views of a clip with those of their stills.
+    """Compares the logits of a clip's views with the logits of their stills.
 
     Probabilities are means over the views, as in the evaluation of a test set. Appearance and
     motion are means of logits, so that their sum stays F(clip) - F(black).

@@ -41,7 +41,7 @@ class AnomalyVideo:
 
     @property
     def is_abnormal(self) -> bool:
-        """Whether something anomalous happens in the video."""
+        """True if something anomalous happens in the video."""
         return self.label != NORMAL
 
 
@@ -49,7 +49,7 @@ def read_anomaly(path: str | os.PathLike[str]) -> tuple[AnomalyVideo, ...]:
     """Reads a manifest and its events.
 
     Args:
-      path: the manifest, or its folder; events.csv is beside it.
+      path: the manifest, or its folder; events.csv is in the same folder.
 
     Returns:
       The videos in the order of the manifest.

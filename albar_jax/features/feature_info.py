@@ -1,8 +1,9 @@
 """Describes a set of features: `features.json`, which lies in the folder of the features.
 
-{"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain", "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
- "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768,
- "segments": false,
+{"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain",
+ "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
+ "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768, "segments": false,
+ "preset": "dense",
  "videos": {ID: {"path": ..., "num_frames": ..., "rows": ..., "fps": ..., "split": ...,
                  "label": ...}},
  "unreadable": {ID: REASON}}

@@ -59,7 +59,7 @@ class VideoEnd:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """How videos are read.
+    """The settings by which videos are read.
 
     Attributes:
       windows: the windows of a video.

@@ -1,4 +1,4 @@
-"""Draws pictures like ALBAR's Figure 3: the frames of a clip, and below them those of each model.
+"""Draws pictures like ALBAR's Figure 3: frames of a clip above the overlays of each model.
 
 A picture is a column of strips. Each strip is a row of frames with a caption above it.
 """
@@ -6,6 +6,7 @@ A picture is a column of strips. Each strip is a row of frames with a caption ab
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import UInt8
 
 from albar_jax.files import replacing
 from albar_jax.report import heat_maps
+from albar_jax.report.cells import MINUS
 from albar_jax.report.heat_maps import Map, Show, Smoothing
 
 # Maximum number of frames in a strip.
@@ -49,11 +51,13 @@ class Explained:
       model: name of the model.
       answer: text about its answer, such as "wave 93 %".
       overlays: the maps; they share a scale.
+      patch: frames, rows and columns of a patch of the network, for smoothing.
     """
 
     model: str
     answer: str
     overlays: tuple[Overlay, ...]
+    patch: tuple[int, int, int] = (2, 4, 4)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,13 +86,11 @@ class Style:
       smoothing: smoothing for display; see `heat_maps.smooth`.
       scale: "model" scales the maps of each model and clip by their own largest values, "all" uses
         one scale for all models and clips.
-      patch: frames, rows and columns of a patch of the network.
     """
 
     show: Show = "positive"
     smoothing: Smoothing = "patch"
-    scale: str = "model"
-    patch: tuple[int, int, int] = (2, 4, 4)
+    scale: Literal["model", "all"] = "model"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,7 +132,7 @@ def _prepared(model: Explained, style: Style) -> list[Map]:
     """Returns the maps of a model as they are shown, before scaling."""
     maps = []
     for overlay in model.overlays:
-        smoothed = heat_maps.smooth(overlay.values, style.smoothing, style.patch)
+        smoothed = heat_maps.smooth(overlay.values, style.smoothing, model.patch)
         maps.append(heat_maps.shown(smoothed, style.show))
     return maps
 
@@ -161,7 +163,7 @@ def _row(strip: Strip) -> UInt8[np.ndarray, "h w 3"]:
         row[_CAPTION:, left : left + width] = frame
 
     # OpenCV draws ASCII only.
-    text = strip.caption.encode("ascii", "replace").decode()
+    text = strip.caption.replace(MINUS, "-").encode("ascii", "replace").decode()
     cv2.putText(row, text, (0, 15), _FONT, _FONT_SCALE, (_INK,) * 3, 1, cv2.LINE_AA)
     return row
 

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from albar_jax.report.cells import MISSING
+from albar_jax.report.cells import MINUS, MISSING
 from albar_jax.storage.csv_files import write_table
 
 HEADER = (
@@ -54,7 +54,8 @@ def table_lines(rows: Sequence[AttributionRow]) -> list[list[str]]:
     for row in rows:
         error = MISSING
         if row.completeness_error is not None:
-            error = f"{row.completeness_error:+.1%}"
+            # The sum with 0.0 turns -0.0 into 0.0.
+            error = _with_minus(f"{round(row.completeness_error, 3) + 0.0:+.1%}")
         lines.append(
             [
                 row.clip,
@@ -74,7 +75,11 @@ def signed(value: float | None) -> str:
     """Formats a part of a score with its sign; a dash for None."""
     if value is None:
         return MISSING
-    return f"{value:+.2f}".replace("-", "\u2212")
+    return _with_minus(f"{round(value, 2) + 0.0:+.2f}")
+
+
+def _with_minus(text: str) -> str:
+    return text.replace("-", MINUS)
 
 
 def write_csv(path: str | os.PathLike, rows: Sequence[AttributionRow]) -> None:

@@ -8,6 +8,7 @@ from albar_jax.evaluation.results import ModelSummary, Results, unpaired_clips
 from albar_jax.evaluation.suites import Published, Row, Suite
 
 MISSING = "–"
+MINUS = "\u2212"
 ARROWS = {"up": "↑", "down": "↓"}
 # Marks a published figure that has a note.
 _NOTED = "†"

@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_path(self, option: str, help: str, *, metavar: str = "DIR", **settings: Any) -> None:
-        """Adds an option that is one path; `settings` are those of `add_argument`."""
+        """Adds an option that is one path; `settings` go to `add_argument`."""
         self.add_argument(option, type=path, metavar=metavar, help=help, **settings)
 
     def add_paths(self, option: str, help: str) -> None:
@@ -73,7 +73,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--seed", type=seed, default=0, metavar="N", help=help)
 
     def add_jobs(self) -> None:
-        """Adds `--jobs`, the number of processes; by default that of the cores."""
+        """Adds `--jobs`, the number of processes; one per core by default."""
         self.add_count("--jobs", os.cpu_count() or 1, "number of processes")
 
     def parse_known_args(

@@ -133,7 +133,7 @@ def _write_manifest(folder: Path, films: Sequence[Film]) -> None:
 
 
 def _write_events(folder: Path, films: Sequence[Film]) -> None:
-    """Writes the events of the test films; those of training films are not annotated."""
+    """Writes the events of the test films; training films have no annotation."""
     found = []
     for film in films:
         if film.split == "test":

@@ -36,8 +36,8 @@ def run_workdirs(
     Args:
       workdirs: folders of the trainings.
       out: folder for the table and the predictions.
-      features: features to test on; None for those of each training.
-      annotations: annotations; None for those of each training.
+      features: features to test on; None for each training's own.
+      annotations: annotations; None for each training's own.
       skip_missing: whether to leave out annotated videos that have no features.
 
     Returns:
@@ -88,7 +88,7 @@ def run_weights(
       skip_missing: whether to leave out annotated videos that have no features.
     """
     inputs = read_inputs(head, features, annotations, skip_missing=skip_missing)
-    state_dict = read_state_dict(weights, prefer="state_dict_ema")
+    state_dict = read_state_dict(weights, preferred=("state_dict_ema",))
     network = HEADS[head].make(inputs.feature_set, inputs.truth, make_recipe(head, {}), 0)
 
     show(*inputs.notes)

@@ -13,7 +13,7 @@ from albar_jax.report.report_data import ReportData
 from albar_jax.report.strips import chosen_pairs
 from albar_jax.terminal.escapes import show
 from albar_jax.wiring.clip_maps import maps_of_clip
-from albar_jax.wiring.explainers import explainer
+from albar_jax.wiring.explainers import explainer, patch_of
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.videos import views
 
@@ -67,6 +67,6 @@ def _explain(
             continue
         target = pair.predictions[place].moving
         maps = maps_of_clip(explains, normalise(jnp.asarray(frames)), frames, target)
-        answer = Explained(model.name, model.classes[target], maps.overlays)
+        answer = Explained(model.name, model.classes[target], maps.overlays, patch_of(model))
         explained.append(((pair.scuba, pair.id), answer))
     return explained

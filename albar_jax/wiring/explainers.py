@@ -55,7 +55,7 @@ def in_float32(config: Config) -> Config:
     return dataclasses.replace(config, model=dataclasses.replace(config.model, dtype="float32"))
 
 
-def patch_of(config: Config, num_classes: int) -> tuple[int, int, int]:
+def patch_of(trained: Trained) -> tuple[int, int, int]:
     """Returns frames, rows and columns of the patches that a network reads first."""
-    network = model_config(config, num_classes)
+    network = model_config(trained.config, len(trained.classes))
     return _RESNET_PATCH if isinstance(network, ResNetConfig) else network.patch_size

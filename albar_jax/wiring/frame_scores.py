@@ -23,7 +23,7 @@ from albar_jax.train.step import make_eval_step
 from albar_jax.types import Batch
 from albar_jax.wiring.trained_models import Trained, from_workdir
 
-# Number of videos whose scores are written to one file. A stop loses at most those of one file.
+# Number of videos whose scores are written to one file, the most that a stop can lose.
 PART = 256
 
 Pictures = Iterable[np.ndarray]

@@ -13,6 +13,7 @@ from albar_jax.report import plots
 from albar_jax.report.attribution_pictures import (
     Explained,
     ExplainedClip,
+    Overlay,
     Style,
     draw_strips,
     shown_frames,
@@ -54,16 +55,19 @@ class PredictAttributions:
     def _draw(
         self, clip: UInt8[np.ndarray, "t h w 3"], legs: dict[str, Attribution]
     ) -> Iterator[FrameRow]:
-        maps = {}
+        still = np.broadcast_to(clip[still_frame(self._model.config)], clip.shape)
+        overlays = []
         for name, leg in legs.items():
-            maps[self._caption(name, leg)] = sum_colors(np.asarray(leg.values))
+            frames = still if name == "appearance" else clip
+            values = sum_colors(np.asarray(leg.values))
+            overlays.append(Overlay(self._caption(name, leg), values, frames))
 
-        explained = ExplainedClip("", "", clip, (Explained("", "", maps),))
+        explained = ExplainedClip("", "", clip, (Explained("", "", tuple(overlays)),))
         patch = patch_of(self._model.config, len(self._model.classes))
         # The first strip is the clip itself.
         (strips,) = draw_strips([explained], Style(show="signed", patch=patch))
-        for caption, strip in zip(maps, strips[1:], strict=True):
-            yield FrameRow(caption, tuple(map(plots.frame_png, strip.frames)))
+        for overlay, strip in zip(overlays, strips[1:], strict=True):
+            yield FrameRow(overlay.caption, tuple(map(plots.frame_png, strip.frames)))
 
     def _caption(self, name: str, leg: Attribution) -> str:
         text = f"{name.capitalize()}: {float(leg.difference):+.2f} of the answer's logit"

@@ -75,14 +75,11 @@ def run(models: Sequence[Trained], choice: Choice, request: Request, out: str) -
     _check(request, models[0])
     with working_in(out, "--out") as folder:
         clips = read_clips(models, choice)
-        patch = patch_of(models[0].config, len(models[0].classes))
-        style = dataclasses.replace(request.style, patch=patch)
-
         explanations: list[list[_Explanation]] = [[] for _ in clips]
         for model in models:
             for place, explanation in enumerate(_explain(model, clips, request)):
                 explanations[place].append(explanation)
-        _write(folder, clips, explanations, models[0].classes, style)
+        _write(folder, clips, explanations, models[0].classes, request.style)
     return 0
 
 
@@ -131,9 +128,12 @@ def _explanation(
         motion=None if parts is None else float(parts.motion),
         completeness_error=maps.completeness_error,
     )
+    answer = f"{row.answer} {row.probability:.0%}"
+    if target != pred:
+        answer += f" | class {row.explained}"
     warnings = [explain.warning(each, request.options) for each in maps.attributions]
     return _Explanation(
-        Explained(model.name, f"{row.answer} {row.probability:.0%}", maps.overlays),
+        Explained(model.name, answer, maps.overlays, patch_of(model)),
         maps.arrays,
         row,
         tuple(f"{clip.id} of {model.name}: {text}" for text in warnings if text),

@@ -66,9 +66,9 @@ def run(model: Trained, options: FeatureOptions) -> int:
 
     with full_disk_as_user_error(options.out):
         writer = _open_writer(info, options)
-        features = _Features(encoder, writer, _reading(encoder, info, view, options))
-        features.make(rows, options.threads)
-        failures = all_gather(features.failures)
+        maker = FeatureMaker(encoder, writer, _reading(encoder, info, view, options))
+        maker.make(rows, options.threads)
+        failures = all_gather(maker.failures)
         if jax.process_index() == 0:
             _publish(writer, rows, failures, Path(options.out))
     return 0
@@ -118,7 +118,7 @@ def _publish(
     show(f"features of {len(finished)} videos: {out}", *sentences)
 
 
-class _Features:
+class FeatureMaker:
     """Makes the features of this process's videos.
 
     Args:
@@ -194,7 +194,7 @@ class _Features:
 def _fetched(
     item: ClipBatch | VideoEnd, launched: jax.Array | None
 ) -> tuple[ClipBatch | VideoEnd, np.ndarray | None]:
-    """Waits for the features of a batch, and drops those of the filling."""
+    """Waits for the features of a batch, and drops the features of padding."""
     if launched is None or isinstance(item, VideoEnd):
         return item, None
     return item, np.asarray(launched)[: item.count]

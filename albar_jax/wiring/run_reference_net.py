@@ -190,7 +190,7 @@ def run(
 
 
 def _out(out: str | None, manifest: str) -> Path:
-    """Returns the CSV file to write; makes its folder, except that of a missing manifest."""
+    """Returns the CSV file to write; makes its folder, unless the manifest is missing."""
     path = Path(out or Path(manifest).parent / "stills.csv")
     if path.is_dir():
         raise UserError(

@@ -61,9 +61,10 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
     check_same_launch({"videos": experiment.meta["videos"]})
 
     show(same_code.summary(), wiring.splits_in_words(parsed), *experiment.notes)
+    resumed = f", resumed after step {health.sound[-1]}" if health.sound else ""
     show(
         f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} "
-        f"clips in {folder}"
+        f"clips in {folder}{resumed}"
     )
 
     with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:

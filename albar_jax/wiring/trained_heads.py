@@ -66,8 +66,8 @@ def open_head(
 
     Args:
       workdir: folder of the training.
-      features: other features to test on; None for those of the training.
-      annotations: other annotations; None for those of the training.
+      features: other features to test on; None for the training's own.
+      annotations: other annotations; None for the training's own.
       skip_missing: whether to leave out annotated videos that have no features.
 
     Raises:

@@ -2,7 +2,7 @@
 
     python study.py --config configs/studies/table5.py --workdir runs/studies
 
-The encoders are those of hmdb51_table1.py, and are shared with it. The paper states neither window,
+The study shares its encoders with hmdb51_table1.py. The paper states neither window,
 hop nor crops of the features. So the study has two settings: `dense` is the best practice, and
 `author` is nearest to what the first author has published. docs/downstream.md has all commands.
 """

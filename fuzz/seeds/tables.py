@@ -10,7 +10,7 @@ from fuzz.seeds import films
 
 CLASSES = ("clap", "run", "wave")
 IDS = tuple(f"{name}/v{number}" for name in CLASSES for number in range(4))
-_NOT_A_VIDEO = "not looked into"
+NOT_A_VIDEO = "not looked into"
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -21,12 +21,13 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         path.write_text(text)
 
 
-def _lines(*lines: str) -> str:
-    return "".join(f"{line}\n" for line in lines)
+def lines(*texts: str) -> str:
+    """Returns a text of these lines."""
+    return "".join(f"{text}\n" for text in texts)
 
 
 def _videos(suffix: str = ".mp4") -> dict[str, str]:
-    return {f"{name}{suffix}": _NOT_A_VIDEO for name in IDS}
+    return {f"{name}{suffix}": NOT_A_VIDEO for name in IDS}
 
 
 def make_manifests(folder: Path) -> None:
@@ -36,38 +37,38 @@ def make_manifests(folder: Path) -> None:
         (f"{name}.mp4", name.split("/")[0], split, name)
         for name, split in zip(IDS, splits, strict=True)
     ]
-    plain = _lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
-    full = _lines(
+    plain = lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
+    full = lines(
         "path,label,split,id,group", *(",".join([*row, f"g{n % 5}"]) for n, row in enumerate(rows))
     )
-    counted = _lines(
+    counted = lines(
         "path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows)
     )
     write(folder / "plain", _videos() | {"manifest.csv": plain})
-    write(folder / "full", _videos() | {"manifest.csv": full, "classes.txt": _lines(*CLASSES)})
-    listed = _lines("id,name", "0,a", "1,b", "2,c")
+    write(folder / "full", _videos() | {"manifest.csv": full, "classes.txt": lines(*CLASSES)})
+    listed = lines("id,name", "0,a", "1,b", "2,c")
     write(folder / "numbers", _videos() | {"manifest.csv": counted, "classes.txt": listed})
     scuba = [f"{p},{label},{i}__0,{p},npz:masks,{{}}" for p, label, _, i in rows]
     write(
         folder / "scuba",
-        _videos() | {"manifest.csv": _lines("path,label,id,source,masks,rules", *scuba)},
+        _videos() | {"manifest.csv": lines("path,label,id,source,masks,rules", *scuba)},
     )
     pasted = [f"{p},{label},{i},{CLASSES[0]}" for p, label, _, i in rows]
     write(
         folder / "conflfg",
-        _videos() | {"manifest.csv": _lines("path,label,id,donor_label", *pasted)},
+        _videos() | {"manifest.csv": lines("path,label,id,donor_label", *pasted)},
     )
 
 
 def make_class_lists(folder: Path) -> None:
     """Makes class lists in all forms that are read."""
     forms = {
-        "plain": _lines(*CLASSES),
-        "first": _lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
-        "last": _lines(*(f"{name},{n}" for n, name in enumerate(CLASSES))),
-        "table": _lines("id,name", *(f"{n},{name}" for n, name in enumerate(CLASSES))),
-        "quoted": _lines(*(f'"{name}"' for name in CLASSES)),
-        "yaml": _lines(*(f"- {name}" for name in CLASSES)),
+        "plain": lines(*CLASSES),
+        "first": lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
+        "last": lines(*(f"{name},{n}" for n, name in enumerate(CLASSES))),
+        "table": lines("id,name", *(f"{n},{name}" for n, name in enumerate(CLASSES))),
+        "quoted": lines(*(f'"{name}"' for name in CLASSES)),
+        "yaml": lines(*(f"- {name}" for name in CLASSES)),
         "names": json.dumps(dict(zip(CLASSES, range(3), strict=True))),
         "numbers": json.dumps({str(n): name for n, name in enumerate(CLASSES)}),
         "list": json.dumps([{"id": n, "name": name} for n, name in enumerate(CLASSES)]),
@@ -81,7 +82,7 @@ def make_scenes(folder: Path) -> None:
     """Makes scene probabilities as a table and as arrays."""
     probs = np.full((len(IDS), 4), 0.25, np.float32)
     rows = [",".join([name, *map(str, row)]) for name, row in zip(IDS, probs.tolist(), strict=True)]
-    write(folder / "table", {"scenes.csv": _lines("id,prob_0,prob_1,prob_2,prob_3", *rows)})
+    write(folder / "table", {"scenes.csv": lines("id,prob_0,prob_1,prob_2,prob_3", *rows)})
     (folder / "arrays").mkdir()
     np.savez_compressed(folder / "arrays" / "scenes.npz", ids=np.array(IDS), probs=probs)
 
@@ -93,7 +94,7 @@ def make_stills(folder: Path) -> None:
         ("own", "path,frame,id", "still.png,0,{}"),
     ):
         rows = [row.format(clip) for clip in IDS]
-        write(folder / name, {"stills.csv": _lines(header, *rows)})
+        write(folder / name, {"stills.csv": lines(header, *rows)})
         (folder / name / "still.png").write_bytes(films.encoded("png", 1)[0])
 
 
@@ -105,11 +106,11 @@ def make_predictions(folder: Path) -> None:
             place = folder / kind / f"model_seed{seed}"
             tables = {f"{task}.csv": _predictions(kind, rng) for task in _TASKS}
             views = json.dumps(dict.fromkeys(_TASKS, "1 clip"))
-            lost = _lines("task\tid\tlabel", "hmdb51\tlost\t1")
+            lost = lines("task\tid\tlabel", "hmdb51\tlost\t1")
             write(
                 place,
                 tables
-                | {"classes.txt": _lines(*CLASSES), "views.json": views, "left_out.tsv": lost},
+                | {"classes.txt": lines(*CLASSES), "views.json": views, "left_out.tsv": lost},
             )
 
 
@@ -129,7 +130,7 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
         answer = [f"{p:.9g}" for p in probs] if kind == "probs" else [str(probs.argmax())]
         rows.append(",".join([name, str(number // 4), *answer]))
 
-    return _lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
+    return lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
 
 
 def make_notes(folder: Path) -> None:
@@ -149,11 +150,11 @@ def make_notes(folder: Path) -> None:
     }
     files = {
         "made/.made/settings.json": json.dumps(settings, indent=2),
-        "made/.made/1-of-1.jsonl": _lines(*made, json.dumps(["bad", [], "no masks"])),
-        "check.jsonl": _lines(*checked),
-        "metrics.jsonl": _lines(*metrics),
+        "made/.made/1-of-1.jsonl": lines(*made, json.dumps(["bad", [], "no masks"])),
+        "check.jsonl": lines(*checked),
+        "metrics.jsonl": lines(*metrics),
         "summary.json": json.dumps(summary),
-        "unreadable.tsv": _lines("a.mp4\tit is cut off", '"b\n.mp4"\tit is empty'),
+        "unreadable.tsv": lines("a.mp4\tit is cut off", '"b\n.mp4"\tit is empty'),
         ".lock": json.dumps({"process": 7, "host": "h", "since": "now", "command": "train.py"}),
     }
     write(folder / "run", files)
@@ -171,17 +172,17 @@ def make_sources(folder: Path) -> None:
     write(folder / "ucf101", _ucf101())
     write(folder / "kinetics400", _kinetics400())
     clips = [f"aras_clips/{name}.mp4" for name in IDS]
-    write(folder / "aras", dict.fromkeys(clips, _NOT_A_VIDEO) | _aras(clips))
-    listed = _lines(*(f"{name}.mp4 {CLASSES.index(name.split('/')[0])}" for name in IDS))
+    write(folder / "aras", dict.fromkeys(clips, NOT_A_VIDEO) | _aras(clips))
+    listed = lines(*(f"{name}.mp4 {CLASSES.index(name.split('/')[0])}" for name in IDS))
     lists = {
         "lists/train.txt": listed,
         "lists/val.txt": listed,
-        "lists/classes.txt": _lines(*CLASSES),
+        "lists/classes.txt": lines(*CLASSES),
     }
     write(folder / "mmaction2", _videos() | lists)
     labels = [f"{n.split('/')[0]},{n}.mp4,{CLASSES.index(n.split('/')[0])}" for n in IDS]
     albar = {
-        f"lists/hmdb51_{split}_labels.csv": _lines("class,filename,label", *labels)
+        f"lists/hmdb51_{split}_labels.csv": lines("class,filename,label", *labels)
         for split in ("train", "test")
     }
     write(folder / "albar", _videos() | albar)
@@ -190,8 +191,8 @@ def make_sources(folder: Path) -> None:
     header = "img_id,img_filename,y,split,place,place_filename"
     write(
         folder / "waterbirds",
-        {f"lists/{bird}": _NOT_A_VIDEO for bird in birds}
-        | {"lists/metadata.csv": _lines(header, *rows)},
+        {f"lists/{bird}": NOT_A_VIDEO for bird in birds}
+        | {"lists/metadata.csv": lines(header, *rows)},
     )
     write(folder / "bias", _bias())
 
@@ -201,7 +202,7 @@ def _hmdb51() -> dict[str, str]:
     for name in CLASSES:
         of_class = [clip.split("/")[1] for clip in IDS if clip.startswith(name)]
         uses = zip(of_class, (1, 1, 2, 0), strict=True)
-        lists[f"lists/{name}_test_split1.txt"] = _lines(
+        lists[f"lists/{name}_test_split1.txt"] = lines(
             *(f"{clip}.avi {use} " for clip, use in uses)
         )
 
@@ -211,29 +212,29 @@ def _hmdb51() -> dict[str, str]:
 def _ucf101() -> dict[str, str]:
     train = [f"{name}.avi {CLASSES.index(name.split('/')[0]) + 1}" for name in IDS[::2]]
     return _videos(".avi") | {
-        "lists/classInd.txt": _lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
-        "lists/trainlist01.txt": _lines(*train),
-        "lists/testlist01.txt": _lines(*(f"{name}.avi" for name in IDS[1::2])),
+        "lists/classInd.txt": lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
+        "lists/trainlist01.txt": lines(*train),
+        "lists/testlist01.txt": lines(*(f"{name}.avi" for name in IDS[1::2])),
     }
 
 
 def _kinetics400() -> dict[str, str]:
     names = [f"-abcdefghi{n:01}" for n in range(6)]
-    files = {f"train/{name}_000001_000011.mp4": _NOT_A_VIDEO for name in names}
+    files = {f"train/{name}_000001_000011.mp4": NOT_A_VIDEO for name in names}
     header = "label,youtube_id,time_start,time_end,split"
     rows = [f"{CLASSES[n % 3]},{name},1,11,train" for n, name in enumerate(names)]
 
     return files | {
-        "lists/train.csv": _lines(header, *rows),
-        "lists/validate.csv": _lines(header, *rows[:2]),
+        "lists/train.csv": lines(header, *rows),
+        "lists/validate.csv": lines(header, *rows[:2]),
     }
 
 
 def _aras(clips: list[str]) -> dict[str, str]:
     rows = [f"{clip} {CLASSES.index(clip.split('/')[1])}" for clip in clips]
     return {
-        "lists/aras_test_balance.txt": _lines(*rows),
-        "lists/k400_actions.txt": _lines(*CLASSES),
+        "lists/aras_test_balance.txt": lines(*rows),
+        "lists/k400_actions.txt": lines(*CLASSES),
     }
 
 
@@ -241,15 +242,15 @@ def _bias() -> dict[str, str]:
     manifest = [f"{name}.mp4,{name.split('/')[0]},test,{name}" for name in IDS]
     names = [f"v{n}" for n in range(4)]
     unique = [f"own{n}.mp4,{CLASSES[n % 3]},test,{CLASSES[n % 3]}/own{n}" for n in range(4)]
-    clips = {f"sets/HMDB51_SCUBA_Places365/own{n}__0.zip": _NOT_A_VIDEO for n in range(4)}
+    clips = {f"sets/HMDB51_SCUBA_Places365/own{n}__0.zip": NOT_A_VIDEO for n in range(4)}
     listed = [f"own{n}__0 8 {n % 3}" for n in range(4)]
 
     return (
         _videos()
-        | {f"own{n}.mp4": _NOT_A_VIDEO for n in range(len(names))}
+        | {f"own{n}.mp4": NOT_A_VIDEO for n in range(len(names))}
         | clips
         | {
-            "manifest.csv": _lines("path,label,split,id", *manifest, *unique),
-            "lists/HMDB51_SCUBA_Places365/val.txt": _lines(*listed),
+            "manifest.csv": lines("path,label,split,id", *manifest, *unique),
+            "lists/HMDB51_SCUBA_Places365/val.txt": lines(*listed),
         }
     )

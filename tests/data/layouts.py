@@ -238,7 +238,7 @@ def make_ucf_crime(root: Path) -> list[str]:
 THUMOS14 = {
     "BaseballPitch": [("val", 51, 0.1, 0.3), ("test", 4, 0.0, 0.2), ("test", 270, 0.2, 99.0)],
     "CliffDiving": [("val", 60, 0.1, 0.4), ("test", 5, 0.1, 0.2)],
-    "Diving": [("val", 60, 0.1, 0.4), ("val", 60, 0.5, 0.6), ("test", 5, 0.1, 0.2)],
+    "Diving": [("val", 60, 0.5, 0.6), ("val", 60, 0.1, 0.4), ("test", 5, 0.1, 0.2)],
     "Ambiguous": [("val", 51, 0.3, 0.4), ("test", 1292, 0.1, 0.2)],
 }
 _THUMOS14_SPLITS = {"val": "validation", "test": "test"}

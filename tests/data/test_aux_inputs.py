@@ -221,7 +221,7 @@ def test_a_mistake_in_a_list_of_stills_is_one_sentence(tmp_path, text, message):
 def test_a_missing_still_is_reported_before_training(tmp_path):
     (tmp_path / "stills.csv").write_text("path,frame\ngone.mp4,3\ngone.mp4,4\nlost.mp4,0\n")
     with pytest.raises(
-        UserError, match=r"lists 2 videos or pictures that do not exist, .*gone.mp4 first"
+        UserError, match=r"lists 2 videos or images that do not exist, .*gone.mp4 first"
     ):
         read_stills(str(tmp_path / "stills.csv"), IDS)
 

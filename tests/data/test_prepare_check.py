@@ -130,7 +130,7 @@ def test_killed_check_resumes(tmp_path, hanging):
     with subprocess.Popen(
         command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]
     ) as process:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120
         while (
             not (tmp_path / "journal").exists()
             or (tmp_path / "journal").read_bytes().count(b"\n") < 2

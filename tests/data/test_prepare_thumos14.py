@@ -61,7 +61,7 @@ def test_lists_become_a_manifest_and_the_published_json(prepare, tmp_path):
     assert (entry["subset"], entry["fps"]) == ("Validation", 30.0)
     # The film has 12 frames.
     assert entry["duration"] == pytest.approx(0.4)
-    # Twins keep both labels.
+    # Twins keep both labels. Segments are in the order of their times, unlike the list of Diving.
     assert entry["annotations"] == [
         {"label": name, "label_id": number, "segment": times, "segment(frames)": frames}
         for name, number, times, frames in (
@@ -151,6 +151,21 @@ def test_films_that_cannot_be_read_are_left_out_and_named(prepare, tmp_path):
     assert "video_test_0000005" not in ids
 
 
+def test_films_that_fail_a_check_have_no_segments_either(prepare, tmp_path):
+    arguments = layouts.make_thumos14(tmp_path)
+    film = tmp_path / "test" / "video_test_0000004.mp4"
+    content = film.read_bytes()
+    # The header, and so the times, can still be read.
+    start = content.index(b"mdat") + 4
+    film.write_bytes(content[:start] + bytes(900) + content[start + 900 :])
+    status, text = prepare(arguments, "--check", "--jobs", "1")
+    assert status == 0, text
+    assert "video_test_0000004.mp4" in (tmp_path / "out" / "check.tsv").read_text().split("\n")[1]
+    ids = {row["id"] for row in rows_of(tmp_path / "out" / "manifest.csv")}
+    assert len(ids) == 4
+    assert {video.id for video in read_segments(tmp_path / "out").videos} == ids
+
+
 def test_films_without_a_frame_rate_are_refused(prepare, tmp_path):
     arguments = layouts.make_thumos14(tmp_path)
     film = tmp_path / "test" / "video_test_0000005.mp4"
@@ -175,15 +190,15 @@ def test_missing_films_are_counted_and_may_be_skipped(prepare, tmp_path):
 @pytest.mark.parametrize(
     ("label", "old", "new", "says"),
     [
-        ("Diving", "0.5 0.6", "0.6 0.5", "line 2 of .*Diving_val.txt has a segment from 0.6 s to"),
-        ("Diving", "0.5 0.6", "0.5", "line 2 of .*Diving_val.txt is .*, not a name, a start and"),
+        ("Diving", "0.5 0.6", "0.6 0.5", "line 1 of .*Diving_val.txt has a segment from 0.6 s to"),
+        ("Diving", "0.5 0.6", "0.5", "line 1 of .*Diving_val.txt is .*, not a name, a start and"),
         (
             "Diving",
             "0.5 0.6",
             "0.5 nan",
             "Diving_val.txt has a segment from 0.5 s to nan s",
         ),
-        ("Diving", "0.5 0.6", "a b", "line 2 of .*Diving_val.txt is .*, not a name, a start and"),
+        ("Diving", "0.5 0.6", "a b", "line 1 of .*Diving_val.txt is .*, not a name, a start and"),
         ("Diving", "video_validation_0000060", "video_test_0000005", "in another split"),
     ],
 )

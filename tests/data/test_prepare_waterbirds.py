@@ -115,7 +115,7 @@ def test_without_backgrounds_there_are_no_stills_and_it_says_so(prepare, tmp_pat
 def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
     assert "labelled otherwise" not in prepare(make(tmp_path / "right"))[1]
     _, text = prepare(make(tmp_path / "wrong", towhee="1"))
-    assert "note: 1 pictures have another label than their species: eastern_towhee" in text
+    assert "note: 1 images have another label than their species: eastern_towhee" in text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_mistake_in_the_metadata_is_one_sentence(prepare, tmp_path, before, af
 def test_a_missing_input_is_one_sentence(prepare, tmp_path):
     arguments = make(tmp_path)
     (tmp_path / "backgrounds" / BIRDS[0].format(3)).unlink()
-    assert "1 of 25 pictures have no background under" in prepare(arguments)[1]
+    assert "1 of 25 images have no background under" in prepare(arguments)[1]
     assert (
         "holds no metadata.csv"
         in prepare(["waterbirds", "--videos", str(tmp_path / "backgrounds")])[1]

@@ -81,6 +81,7 @@ def test_training_finds_the_event(trained):
     assert after.figures["roc_auc"] > max(85, before.figures["roc_auc"] + 10)
     assert set(after.predictions) == {f"t{kind}{i}" for kind in "an" for i in range(3)}
     assert after.predictions["ta0"]["scores"].shape == (ROWS,)
+    assert after.predictions["ta0"]["frames_per_row"] == HOP
     # The scores of rows stand for `hop` frames.
     assert evaluate(make_videos(), after.predictions).figures == after.figures
 

@@ -261,7 +261,7 @@ def test_segments_of_a_window_are_placed_in_the_whole_video():
     )
 
 
-def test_a_class_has_at_most_the_allowed_segments_after_nms():
+def test_a_video_has_at_most_the_allowed_segments_after_nms():
     count = 30
     starts = np.arange(count, dtype=np.float32) * 2
     candidates = nms.Candidates(

@@ -160,7 +160,7 @@ def test_clips_are_chosen_that_only_the_second_model_recognises():
         return Predictions(ids, labels, probs)
 
     first = predictions([0.4, 0.1, 0.9, 0.3, 0.2])
-    second = predictions([0.9, 0.9, 0.9, 0.8, 0.1])
+    second = predictions([0.99, 0.95, 0.9, 0.8, 0.1])
     # The largest gain, then the other class, then the rest. Clip 2 was right, clip 4 stays wrong.
     assert wrong_to_right(first, second, 4) == ("clip_1", "clip_3", "clip_0")
     assert wrong_to_right(first, second, 2) == ("clip_1", "clip_3")

@@ -147,7 +147,7 @@ def test_predictions_belong_to_their_clip_if_the_stills_have_another_order(make_
         "clip_0": "needs the motion",
         "clip_1": "only the still",
         "clip_2": "a still was enough",
-        "clip_3": "not recognised",
+        "clip_3": "not recognized",
     }
     # A wrong prediction is the next class.
     assert (pairs["clip_0"].moving, pairs["clip_0"].static) == (0, 1)

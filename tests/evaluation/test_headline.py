@@ -30,7 +30,7 @@ def say(make_run):
 
 def test_a_clear_difference_names_both_models_and_their_figures(say):
     expected = (
-        "With the background replaced, ce recognises 100 % of the clips from a single motionless "
+        "With the background replaced, ce recognizes 100 % of the clips from a single motionless "
         "frame, albar 0 %; "
         "100 % of the predictions need the motion for albar, against 0 % for ce. "
         "(Chance in the test videos: p < 0.001{}. One training seed each: another seed may give "

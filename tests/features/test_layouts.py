@@ -2,15 +2,11 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import public_readers
+import pytest
 import yaml
 
 from albar_jax.data import segment_json

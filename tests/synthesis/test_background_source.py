@@ -42,7 +42,7 @@ def test_grey_and_broken_pictures_are_drawn_again_and_transparency_is_dropped(tm
 
 def test_a_folder_without_colour_is_an_error_not_a_loop(tmp_path):
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "grey.png")
-    with pytest.raises(UserError, match="none is in colour"):
+    with pytest.raises(UserError, match="none is in color"):
         open_backgrounds(str(tmp_path)).draw(0, "video", 0)
 
 

@@ -153,7 +153,7 @@ def test_pictures_that_do_not_belong_together_are_refused(tmp_path):
     }.items():
         with pytest.raises(UserError, match=reason):
             png(tmp_path).get(video)
-    with pytest.raises(UserError, match="colours, not numbers"):
+    with pytest.raises(UserError, match="colors, not numbers"):
         png(tmp_path, "?ids=1").get("colours")
 
 

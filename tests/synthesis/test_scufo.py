@@ -152,7 +152,7 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
     rows, _ = scufo(scuba, tmp_path / "scufo")
     assert [row["label"] for row in rows] == ["action1"] * 2
     assert (
-        "the actor covers 0.2 % of the picture in none of its 5 frames"
+        "the actor covers 0.2 % of the frame in none of its 5 frames"
         in (tmp_path / "scufo.failed.tsv").read_text()
     )
     assert "note: 1 videos have no clips" in capsys.readouterr().out
@@ -182,7 +182,7 @@ def test_masks_that_have_moved_are_named_or_not_needed(gaps, tmp_path, capsys):
 def test_a_number_that_is_not_a_share_is_refused(gaps, tmp_path, capsys, share):
     words = ("--scuba", gaps[1], "--out", tmp_path / "out", "--min-area", share)
     assert stand_ins.run("scufo", *words) == 2
-    assert "is a share of the picture, from 0 to 1" in capsys.readouterr().err
+    assert "is a share of the frame, from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_set_of_other_rules_is_not_resumed(gaps, tmp_path, capsys):

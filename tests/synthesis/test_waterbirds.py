@@ -220,12 +220,12 @@ def test_a_metadata_file_determines_everything_including_wrong_labels(originals,
     [
         (
             "segmentations/001.Black_footed_Albatross/Black_footed_Albatross_0003.png",
-            "1 of 40 pictures cannot be made",
+            "1 of 40 images cannot be made",
         ),
         ("CUB_200_2011/train_test_split.txt", "cannot read .*train_test_split.txt"),
         (
             "data_large/o/ocean",
-            "pictures need a scene of water, but there are 5 in o/ocean and l/lake/natural",
+            "images need a scene of water, but there are 5 in o/ocean and l/lake/natural",
         ),
     ],
 )
@@ -255,10 +255,10 @@ def test_pictures_without_a_bird_are_counted(tmp_path, capsys):
         blank.save(path)
     assert make(originals, tmp_path / "out") == 0
     printed = capsys.readouterr().out
-    assert "note: by their segmentations 3 pictures show less than 0.2 % of a bird" in printed
+    assert "note: by their segmentations 3 images show less than 0.2 % of a bird" in printed
     # Again, with everything made already.
     assert make(originals, tmp_path / "out") == 0
-    assert "3 pictures show less" in capsys.readouterr().out
+    assert "3 images show less" in capsys.readouterr().out
 
 
 def test_a_picture_in_postscript_runs_no_interpreter(tmp_path, monkeypatch):

@@ -83,9 +83,8 @@ class FramesVideo:
     ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
         clip = Clip(check_indices(indices, len(self), self.name), shrink)
-        numbers = list(clip.missing)
-        read_box = self.boxes(choose_box, len(numbers), may_reduce=shrink is not None)
-        for number in numbers:
+        read_box = self.boxes(choose_box, len(clip.missing), may_reduce=shrink is not None)
+        for number in list(clip.missing):
             pixels = read_box(number)
             with self._naming(self._members[number]):
                 clip.put(number, pixels)

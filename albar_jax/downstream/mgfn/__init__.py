@@ -1,6 +1,6 @@
 """MGFN, which finds anomalies in untrimmed videos of UCF-Crime. (arXiv 2211.15098)
 
-The network, its losses and its training are those of the public code. Where that differs from the
+The network, its losses and its training follow the public code. Where the code differs from the
 paper, or has a bug, the docstring beside the place says so, and an option of `config.MgfnConfig`
 changes what defines no published figure:
 

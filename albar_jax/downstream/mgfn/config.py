@@ -44,41 +44,41 @@ class MgfnConfig:
       UserError: a value is out of range, or values do not fit together.
     """
 
-    epochs: int = _field(1000, "Epochs of training. An epoch reads each class once.")
-    batch_size: int = _field(16, "Normal videos of a batch, and as many abnormal ones; at least 2.")
-    learning_rate: float = _field(1e-3, "Learning rate of Adam, constant.")
+    epochs: int = _field(1000, "epochs of training; an epoch reads each class once")
+    batch_size: int = _field(16, "normal videos of a batch, and as many abnormal ones; at least 2")
+    learning_rate: float = _field(1e-3, "learning rate of Adam, constant")
     l2: float = _field(
         5e-4,
-        "Factor of each weight that is added to its gradient before Adam. Norms and biases are "
-        "included.",
+        "factor of each weight that is added to its gradient before Adam, norms and biases "
+        "included",
     )
     losses: Losses = _field(
         "current",
-        "Videos of the sparsity and smoothness losses. current: sparse normal videos and smooth "
-        "videos of both classes. before2023: the abnormal scores as one vector for both.",
+        "videos of the sparsity and smoothness losses; current: sparse normal videos, and smooth "
+        "videos of both classes; before2023: the abnormal scores as one vector for both",
     )
     pairs: Pairs = _field(
         "rows",
-        "Features that the contrast within a class compares. rows: the two halves of the rows, as "
-        "the original; with 10 crops these are two crops of one video. videos: always two videos.",
+        "features that the contrast within a class compares; rows: the two halves of the rows, as "
+        "the original, which with 10 crops are two crops of one video; videos: always two videos",
     )
     shuffle: bool = _field(
         False,
-        "Whether to shuffle the videos of each class in each epoch. The original never does, so "
-        "its last videos are never seen.",
+        "whether to shuffle the videos of each class in each epoch; the original never does, so "
+        "its last videos are never seen",
     )
-    dims: tuple[int, ...] = _field((64, 128, 1024), "Channels of each stage.")
-    depths: tuple[int, ...] = _field((3, 3, 2), "Layers of each stage.")
+    dims: tuple[int, ...] = _field((64, 128, 1024), "channels of each stage")
+    depths: tuple[int, ...] = _field((3, 3, 2), "layers of each stage")
     blocks: tuple[BlockKind, ...] = _field(
         ("glance", "focus", "focus"),
-        "Block of each stage. glance: attention over the whole video. focus: a shared filter.",
+        "block of each stage; glance: attention over the whole video; focus: a shared filter",
     )
-    dim_head: int = _field(64, "Channels of a stage for each of its heads.")
-    magnitude_ratio: float = _field(0.1, "Factor of the magnitude branch in the tokens.")
-    segments: int = _field(32, "Segments that a training video is cut into.")
-    selected: int = _field(3, "Segments of a video that the loss selects.")
+    dim_head: int = _field(64, "channels of a stage for each of its heads")
+    magnitude_ratio: float = _field(0.1, "factor of the magnitude branch in the tokens")
+    segments: int = _field(32, "segments that a training video is cut into")
+    selected: int = _field(3, "segments of a video that the loss selects")
     selection_dropout: float = _field(
-        0.7, "Probability that training leaves a segment out of the selection."
+        0.7, "probability that training leaves a segment out of the selection"
     )
 
     def __post_init__(self):

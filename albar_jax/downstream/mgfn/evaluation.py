@@ -39,7 +39,7 @@ def evaluate(videos: Sequence[AnomalyVideo], predictions: Predictions) -> Evalua
     """Returns the areas under curves over the frames of all test videos together.
 
     Args:
-      videos: annotated videos; those of the split "test" are evaluated.
+      videos: annotated videos; the split "test" is evaluated.
       predictions: "scores", (T,), and optionally "frames_per_row", (), of each test video.
 
     Returns:

@@ -83,6 +83,7 @@ class SgpBlock(nnx.Module):
         gate = jax.nn.relu(self.global_fc(normed.mean(1, keepdims=True)))
         instant = self.fc(normed) * gate
         window = (self.conv_w(normed) + self.conv_kw(normed)) * self.psi(normed)
+        # LN(x) itself is the third term.
         branch = instant + window + normed
 
         # Only x is masked, not the branch.
@@ -131,6 +132,7 @@ class Backbone(nnx.Module):
 
         levels = [self.level_norm["0"](x)]
         for i in range(self.config.levels - 1):
+            # Each block drops other samples.
             k_block = None if key is None else jax.random.fold_in(key, i)
             x, mask = self.branch[str(i)](x, mask, k_block)
             levels.append(self.level_norm[str(i + 1)](x))

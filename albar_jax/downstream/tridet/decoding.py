@@ -25,7 +25,9 @@ def decode(outputs: Detections, bins: int) -> Float[Array, "b p c 2"]:
     before = jnp.stack([starts[:, j : j + size] for j in range(bins + 1)], axis=2)
     after = jnp.stack([ends[:, j : j + size] for j in range(bins + 1)], axis=2)
 
+    # The first half of the offsets belongs to the starts.
     left_offsets, right_offsets = jnp.split(outputs.offsets[..., None], 2, axis=2)
+    # (B + 1, 1): the same distances for all classes.
     distance = jnp.arange(bins + 1, dtype=before.dtype)[:, None]
     left = jnp.sum(jax.nn.softmax(before + left_offsets, axis=2) * (bins - distance), axis=2)
     right = jnp.sum(jax.nn.softmax(after + right_offsets, axis=2) * distance, axis=2)

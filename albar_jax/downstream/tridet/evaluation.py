@@ -1,4 +1,4 @@
-"""Evaluates predicted segments, also those of other programs (numpy only)."""
+"""Evaluates predicted segments of this head or of other programs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +33,7 @@ def evaluate(truth: SegmentTruth, predictions: Predictions) -> Evaluation:
         figures[f"map_{threshold}"] = _percent(mean)
 
     if any(video.id == LEFT_OUT for video in truth.of_split("test")):
+        # Without its truth, its predictions would all be false.
         others = {name: found for name, found in predictions.items() if name != LEFT_OUT}
         figures["map_211"] = _percent(
             mean_average_precision(truth.without([LEFT_OUT]), others).average
@@ -83,6 +84,7 @@ def _by_video(content: Mapping[str, Any], path: Path) -> dict[str, list]:
             f"{', '.join(keys)} of one length"
         )
 
+    # One list of segments for each video, as in ActivityNet's form.
     rows: dict[str, list] = {}
     for name, start, end, label, score in zip(*columns, strict=True):  # pyright: ignore
         entry = {"segment": [start, end], "label": label, "score": score}
@@ -106,6 +108,7 @@ def _arrays(entries: Sequence[Any], classes: Sequence[str], where: str) -> dict[
             ) from None
         labels.append(numbers.get(label, label) if isinstance(label, str) else label)
 
+    # `type` instead of `isinstance`, because True is a number in Python.
     for label in labels:
         if type(label) is not int or not 0 <= label < len(classes):
             raise UserError(

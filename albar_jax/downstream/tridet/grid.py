@@ -81,6 +81,7 @@ def windows(num_rows: int, config: TridetConfig, name: str, hop: int) -> list[sl
             f"features with --hop {larger} or more, or cut it into windows with "
             "--long-videos windows"
         )
+    # The last window ends with the video.
     starts = [*range(0, num_rows - longest, longest // 2), num_rows - longest]
     return [slice(start, start + longest) for start in starts]
 
@@ -110,6 +111,7 @@ def random_cut(
     if num_rows <= config.max_seq_len:
         shortest = max(round(config.cut_from * num_rows), 1)
         length = int(generator.integers(shortest, num_rows, endpoint=True))
+    # Then segments are not clipped to the video either.
     if length == num_rows:
         return slice(0, num_rows), segments, np.ones(len(segments), bool)
 

@@ -76,6 +76,7 @@ class TridetHead:
         order = grid.epoch_order(len(self.videos.train), self._seed, epoch)
         first = number * self.config.batch_size
 
+        # Each sample of each step has its own generator.
         samples = []
         for place, row in enumerate(order[first : first + self.config.batch_size]):
             generator = grid.generator_of(self._seed, _CUTS, step, place)
@@ -85,6 +86,7 @@ class TridetHead:
 
     def train_step(self, state: HeadState, batch: Mapping[str, Array]) -> tuple[HeadState, Metrics]:
         """Returns the next state and the metrics; see `Head.train_step`."""
+        # A function of (seed, step), so a resumed training draws the same numbers.
         key = jax.random.fold_in(jax.random.key(self._seed), state.step)
         k_noise, k_depth = jax.random.split(key)
         features = with_noise(batch["features"], self.config.input_noise, k_noise)
@@ -94,6 +96,7 @@ class TridetHead:
             normalizer = state.extra["loss_normalizer"]
             return losses(outputs, batch["classes"], batch["offsets"], normalizer, self.config)
 
+        # The normaliser counts the positive points of each step.
         gradients, (metrics, normalizer) = jax.grad(loss, has_aux=True)(state.params)
         updates, opt_state = self._optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)

@@ -45,7 +45,7 @@ def candidates_of(
 
     Args:
       predict: jitted forward pass.
-      params: weights, which are those of the moving average after training.
+      params: weights; after training, the moving average of the weights.
       rows: features of the video.
       windows: rows of each forward pass.
       config: thresholds.
@@ -57,6 +57,7 @@ def candidates_of(
         outputs = predict(params, jnp.asarray(features)[None], jnp.asarray(mask)[None])
         probs, distances = jax.device_get(outputs)
 
+        # A window counts its own steps.
         part = _select(probs[0], distances[0], length, config)
         found.append(Candidates(part.segments + np.float32(window.start), part.scores, part.labels))
 
@@ -74,10 +75,12 @@ def _select(
     levels = []
     for number, span in enumerate(pyramid.spans):
         flat = probs[span].reshape(-1)
+        # The best pairs are chosen before any is decoded, as in the original.
         above = np.flatnonzero(flat > config.score_threshold)
         best = above[np.argsort(-flat[above], kind="stable")[: config.candidates]]
         points, labels = np.divmod(best, probs.shape[1])
 
+        # Distances are in strides of the level.
         stride = np.float32(2**number)
         before, after = distances[span][points, labels].T * stride
         times = points.astype(np.float32) * stride

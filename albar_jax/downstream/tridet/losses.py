@@ -58,6 +58,7 @@ def losses(
     distance = distance_iou(predicted, wanted)
     offset_loss = jnp.sum(jnp.where(is_positive, distance, 0.0)) / normalizer
 
+    # Both terms have the same weight.
     total = class_loss + offset_loss
     metrics = {
         "loss/total": total,
@@ -78,6 +79,7 @@ def focal_loss(logits: Float[Array, "*n"], targets: Float[Array, "*n"]) -> Float
     prob = jax.nn.sigmoid(logits)
     # Binary cross-entropy in a form that does not overflow.
     entropy = jax.nn.softplus(-logits) + (1 - targets) * logits
+    # Certain points count less.
     prob_of_target = prob * targets + (1 - prob) * (1 - targets)
     weight = ALPHA * targets + (1 - ALPHA) * (1 - targets)
 

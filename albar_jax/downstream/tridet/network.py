@@ -100,6 +100,7 @@ class Tridet(nnx.Module):
         self, x: Float[Array, "b t d"], mask: Bool[Array, "b t"], key: Key[Array, ""] | None
     ) -> Detections:
         """Returns the outputs at all positions; see `create`."""
+        # All levels pass through the heads as one sequence.
         pyramid = pyramid_of(self.config, x.shape[1])
         joined = pyramid.join(self.backbone(x, mask[..., None], key))
         valid = pyramid.valid(mask)
@@ -122,7 +123,7 @@ class Tridet(nnx.Module):
 def pyramid_of(config: TridetConfig, length: int) -> Pyramid:
     """Returns the layout of the positions for a padded length of level 0.
 
-    The gaps are as long as the reach of the decoding, which is at least that of a convolution.
+    The gaps are as long as the reach of the decoding, and a convolution reaches 1.
     """
     return Pyramid(length, config.levels, config.bins)
 
@@ -184,6 +185,7 @@ def create(
       selects evaluation: no stochastic depth. `params` is a nested dict of float32 arrays with
       string keys.
     """
+    # The graph has the structure of the network; parameters are passed to each call.
     graph, shapes = nnx.split(nnx.eval_shape(lambda: Tridet(config, input_width, num_classes)))
 
     def apply(

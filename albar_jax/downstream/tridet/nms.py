@@ -53,6 +53,7 @@ def suppress(candidates: Candidates, config: TridetConfig) -> Candidates:
     if not len(candidates.scores):
         return candidates
 
+    # Without groups, a segment also lowers the scores of other classes.
     groups = [candidates]
     if config.per_class:
         classes = np.unique(candidates.labels)
@@ -83,6 +84,7 @@ def _soft(group: Candidates, config: TridetConfig) -> Candidates:
         order.append(chosen)
         chosen_scores.append(scores[chosen])
 
+        # The remaining segments are scored anew.
         rest = np.delete(rest, best)
         overlap = _iou(segments[chosen], segments[rest], _LENGTH_EPSILON)
         scores[rest] *= np.exp(-(overlap**2) / np.float32(config.nms_sigma))

@@ -44,6 +44,7 @@ def adamw(rates: Float[np.ndarray, " steps"], config: TridetConfig) -> optax.Gra
       rates: learning rate of each step.
       config: weight decay and norm of the clipping.
     """
+    # A table, so that the rates are those of float64 arithmetic.
     table = jnp.asarray(rates, jnp.float32)
     return optax.chain(
         clipped(config.clip_norm),

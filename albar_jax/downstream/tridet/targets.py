@@ -54,12 +54,14 @@ def assign(
     right = end - pyramid.time[:, None]
     fits = _fits(left, right, np.stack([start, end]), pyramid, config)
 
+    # A segment that does not fit is infinitely long.
     length = np.where(fits, end - start, np.float32(np.inf))
     shortest = length.min(axis=1, keepdims=True)
     is_shortest = fits & (length <= shortest + SAME_LENGTH)
     has_label = labels[:, None] == np.arange(num_classes)
     classes = (is_shortest.astype(np.int32) @ has_label.astype(np.int32) > 0).astype(np.float32)
 
+    # Of equal lengths, the first segment gives the offsets.
     rows, chosen = np.arange(size), length.argmin(axis=1)
     offsets = np.stack([left[rows, chosen], right[rows, chosen]], axis=1)
     offsets = offsets / pyramid.stride[:, None] * fits.any(axis=1, keepdims=True)

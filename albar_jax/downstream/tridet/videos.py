@@ -85,6 +85,7 @@ def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> 
     for video in truth.videos:
         _check(video, len(truth.classes))
 
+    # Unreadable videos have no features either.
     present = set(features.names)
     train = tuple(video.begun() for video in truth.of_split("train") if video.id in present)
     test = truth.of_split("test")
@@ -100,6 +101,7 @@ def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> 
         # Refuses a video that is too long before the training, not after it.
         grid.windows(features.rows(video.id), config, video.id, place.hop)
 
+    # The notes are printed with the figures.
     notes = [*truth.notes, *_notes(truth, present, features)]
     return TridetVideos(features, place, train, test, tuple(notes))
 

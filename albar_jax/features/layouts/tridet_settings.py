@@ -1,6 +1,6 @@
 """Writes TriDet's settings for THUMOS14, with the five fields that depend on the features.
 
-The values are those of `configs/thumos_i3d.yaml` in dingfengshi/TriDet (MIT licence), as of commit
+The values come from `configs/thumos_i3d.yaml` in dingfengshi/TriDet (MIT licence), as of commit
 70e774f. Only json_file, feat_folder, input_dim, feat_stride and num_frames differ.
 """
 
