@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from tqdm import tqdm
 
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.downstream.base import Evaluation, Head, HeadState
+from albar_jax.downstream.keeper import Keeper, as_train_state
 from albar_jax.downstream.progress import EpochMetrics, Progress, main_figure, progress_of
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import RunLog
 from albar_jax.train.signals import StopRequest
-from albar_jax.types import TrainState
 
 # Batches that wait for the device.
 _BATCHES_AHEAD = 3
@@ -65,7 +64,7 @@ def train(
     """
     state, progress = _resume(head, checkpoints)
     log = RunLog(workdir, progress.step, active=True)
-    keeper = _Keeper(checkpoints, log, meta, progress, save_seconds)
+    keeper = Keeper(checkpoints, log, meta, progress, save_seconds)
     run = _Training(head, keeper, log, progress, tests_each_epoch)
     try:
         with StopRequest() as stop:
@@ -84,7 +83,7 @@ def restore(head: Head, checkpoints: Checkpoints, step: int) -> HeadState:
     Raises:
       UserError: the checkpoint is damaged, or its shapes differ from the head's.
     """
-    saved = checkpoints.restore(step, _as_train_state(_plain(head.init())))
+    saved = checkpoints.restore(step, as_train_state(_plain(head.init())))
     return HeadState(
         saved.step, saved.params, saved.opt_state["optimizer"], saved.opt_state["extra"]
     )
@@ -102,62 +101,6 @@ def _resume(head: Head, checkpoints: Checkpoints) -> tuple[HeadState, Progress]:
     return restore(head, checkpoints, last), progress
 
 
-class _Keeper:
-    """Saves the newest state from time to time, and with it the best state since then."""
-
-    def __init__(
-        self,
-        checkpoints: Checkpoints,
-        log: RunLog,
-        meta: Mapping[str, Any],
-        progress: Progress,
-        save_seconds: float,
-    ):
-        self._checkpoints = checkpoints
-        self._log = log
-        self._meta = meta
-        self._progress = progress
-        self._save_seconds = save_seconds
-        self._saved_at = time.monotonic()
-        # The step of the last checkpoint; 0 if there is none.
-        self._saved_step = progress.step
-        # The best state that has no checkpoint yet, with the metadata of its step.
-        self._best: tuple[HeadState, dict[str, Any]] | None = None
-
-    def keep_best(self, state: HeadState) -> None:
-        """Copies the best state so far, to save it with the next checkpoint."""
-        # The training step donates its state.
-        self._best = jax.device_get(state), self._content()
-
-    def save_if_due(self, state: HeadState) -> None:
-        """Saves if the last checkpoint is old enough."""
-        if time.monotonic() - self._saved_at >= self._save_seconds:
-            self.save(state)
-
-    def save(self, state: HeadState) -> None:
-        """Saves the best state since the last checkpoint, then this state."""
-        # The log must not lack steps that the checkpoint has done.
-        self._log.sync()
-        if self._best is not None:
-            best, content = self._best
-            figure = main_figure(content["progress"]["best"])
-            # Only the best states have a score, so the newest of these is the best of all.
-            self._save(jax.device_put(best), content, None if figure is None else figure / 100)
-            self._best = None
-
-        self._save(state, self._content(), None)
-        self._saved_at = time.monotonic()
-
-    def _save(self, state: HeadState, content: Mapping[str, Any], score: float | None) -> None:
-        step = int(state.step)
-        if step != self._saved_step:
-            self._checkpoints.save(_as_train_state(state), content, score)
-            self._saved_step = step
-
-    def _content(self) -> dict[str, Any]:
-        return {**self._meta, "progress": dataclasses.asdict(self._progress)}
-
-
 class _Training:
     """A training within one process.
 
@@ -168,7 +111,7 @@ class _Training:
     def __init__(
         self,
         head: Head,
-        keeper: _Keeper,
+        keeper: Keeper,
         log: RunLog,
         progress: Progress,
         tests_each_epoch: bool,
@@ -251,13 +194,6 @@ def _compile(
 def _plain(state: HeadState) -> HeadState:
     """Copies a state, so that no two of its arrays share memory and each can be donated."""
     return jax.tree.map(lambda value: jnp.array(value, jnp.asarray(value).dtype), state)
-
-
-def _as_train_state(state: HeadState) -> TrainState:
-    """Returns the state in the form that `Checkpoints` saves."""
-    return TrainState(
-        state.step, state.params, {"optimizer": state.opt_state, "extra": state.extra}
-    )
 
 
 def _defined(figures: Mapping[str, float | None]) -> dict[str, float]:

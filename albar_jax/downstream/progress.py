@@ -42,7 +42,7 @@ class Progress:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all steps are done."""
+        """Returns whether all steps are done."""
         return self.step >= self.num_steps
 
     def add_test(self, evaluation: Evaluation) -> bool:

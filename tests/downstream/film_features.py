@@ -16,7 +16,7 @@ HOPS = {"anomaly": 8, "segments": 4}
 # Small heads that learn in seconds, as options of the command line.
 SMALL = {
     "mgfn": {
-        "epochs": 4,
+        "epochs": 30,
         "batch_size": 4,
         "dims": (8, 16, 16),
         "depths": (1, 1, 1),
