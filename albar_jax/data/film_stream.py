@@ -27,8 +27,8 @@ Result = TypeVar("Result")
 
 # Pixels of the frames that are decoded in one call with a time limit. Each call starts a thread.
 _CHUNK_PIXELS = 1 << 21
-# Most frames of one call. Frames form reference cycles, and those of a long list are collected so
-# rarely that memory would grow with the length of a film of small pictures.
+# Most frames of one call. Frames form reference cycles. In a long list they are collected so rarely
+# that memory would grow with the length of a film of small pictures.
 _CHUNK_FRAMES = 16
 
 
