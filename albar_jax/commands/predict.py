@@ -2,7 +2,7 @@
 
 VIDEO is a film, a folder of frames, a folder of videos, or a pattern in quotes. Labels are not
 needed. For each video it prints the best classes of the clip that `albar evaluate` would test, next
-to the classes of its motionless copy. A video that is longer than a clip also gets a time line.
+to the best classes of its motionless copy. A video longer than a clip also gets a time line.
 """
 
 import argparse

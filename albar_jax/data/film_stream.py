@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 
 # Pixels of the frames that are decoded in one call with a time limit. Each call starts a thread.
 _CHUNK_PIXELS = 1 << 21
+# Most frames of one call. Frames form reference cycles. In a long list they are collected so rarely
+# that memory would grow with the length of a film of small pictures.
+_CHUNK_FRAMES = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,7 +193,7 @@ class _Picture:
 def _in_chunks(
     frames: Iterator[tuple[int, av.VideoFrame, bool]],
 ) -> Iterator[list[tuple[int, av.VideoFrame, bool]]]:
-    """Groups frames into lists of at least one frame and about `_CHUNK_PIXELS` pixels.
+    """Groups frames into lists of about `_CHUNK_PIXELS` pixels, or of `_CHUNK_FRAMES` frames.
 
     A fault is raised after the frames that precede it.
     """
@@ -200,7 +203,7 @@ def _in_chunks(
         for number, frame, is_damaged in frames:
             chunk.append((number, frame, is_damaged))
             pixels += frame.height * frame.width
-            if pixels >= _CHUNK_PIXELS:
+            if pixels >= _CHUNK_PIXELS or len(chunk) == _CHUNK_FRAMES:
                 yield chunk
                 chunk = []
                 pixels = 0

@@ -73,7 +73,7 @@ def motion_use(
     still: Sequence[Float[np.ndarray, " k"]],
     black: Float[np.ndarray, " k"],
 ) -> MotionUse:
-    """Compares the logits of a clip's views with the logits of their stills.
+    """Compares the logits of the views of a clip with the logits of their stills.
 
     Probabilities are means over the views, as in the evaluation of a test set. Appearance and
     motion are means of logits, so that their sum stays F(clip) - F(black).

@@ -151,7 +151,7 @@ def _edges(bins: Sequence[Sequence[WindowUse]], video: VideoUse) -> list[float]:
 
 
 def _ranked(windows: Sequence[WindowUse]) -> list[int]:
-    """Returns all answers of moving windows, then of stills, each by falling frequency."""
+    """Returns all answers of moving windows, then of stills, the most frequent ones first."""
     moving = collections.Counter(window.use.answer.label for window in windows)
     still = collections.Counter(window.use.still[0].label for window in windows)
     ranked = [*moving.most_common(), *still.most_common()]

@@ -11,7 +11,7 @@ import pytest
 from albar_jax.evaluation.motion_use import VideoUse, WindowUse, motion_use
 from albar_jax.report import plots, prediction_page, prediction_text
 from albar_jax.report.prediction_files import FileNames, write_predictions, write_time_line
-from albar_jax.report.prediction_page import Caption, VideoSection, svg_url
+from albar_jax.report.prediction_page import Caption, FrameRow, VideoSection, svg_url
 from albar_jax.report.time_line import OTHERS, draw_time_line
 from albar_jax.storage.csv_files import read_table
 
@@ -40,7 +40,12 @@ def test_hostile_names_are_text_on_the_page_and_in_its_time_line():
     picture = plots.frame_png(np.zeros((8, 8, 3), np.uint8))
     time_line = draw_time_line(shown, classes)
     section = VideoSection(
-        shown, (picture,), picture, (Caption(picture, EVIL),), svg_url(time_line)
+        shown,
+        frames=(picture,),
+        still=picture,
+        attributions=(FrameRow(EVIL, (picture,)),),
+        time_line=svg_url(time_line),
+        glimpses=(Caption(picture, EVIL),),
     )
     page = prediction_page.render(EVIL, [EVIL], [shown], [section], classes)
     for text in (page, time_line):
