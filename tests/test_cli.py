@@ -166,6 +166,7 @@ def test_a_missing_manifest_is_one_sentence_too(tmp_path):
 
 
 OPTIONS = {
+    "predict": ("workdir", "checkpoint", "weights", "config", "hop", "out", "page", "attributions"),
     "train": ("config", "config.FIELD", "workdir", "coordinator"),
     "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
     "study": ("config", "workdir", "seeds", "cell", "list", "table", "set"),
