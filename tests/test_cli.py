@@ -166,6 +166,8 @@ def test_a_missing_manifest_is_one_sentence_too(tmp_path):
 
 
 OPTIONS = {
+    "features": ("workdir", "weights", "videos", "layout", "preset", "hop", "crops", "out"),
+    "downstream": (),
     "predict": ("workdir", "checkpoint", "weights", "config", "hop", "out", "page", "attributions"),
     "train": ("config", "config.FIELD", "workdir", "coordinator"),
     "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
