@@ -1,7 +1,6 @@
 """Streams batches from threads or worker processes; a video that kills a worker is left out."""
 
 import atexit
-import logging
 import signal
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from albar_jax.data.in_flight import ReadTracker
 from albar_jax.data.worker_stream import WorkerStream
 from albar_jax.errors import StorageError
 from albar_jax.processes.worker import DeadWorkerError
-from albar_jax.terminal.escapes import printable
+from albar_jax.terminal.escapes import notify
 
 # Time limit in seconds for rereading a video that may have killed a worker.
 CHECK_SECONDS = 60.0
@@ -204,10 +203,9 @@ class Batches(Iterator[Examples]):
             raise _unexplained(death, suspects, were_checked=were_checked) from death
 
         for path, reason in culprits.items():
-            logging.warning(
-                "a data worker crashed while reading %s; this video is left out from now on: %s",
-                printable(path),
-                printable(reason),
+            notify(
+                f"a data worker crashed while reading {path}; this video is left out from now on: "
+                f"{reason}"
             )
         self._restart_without(culprits)
 

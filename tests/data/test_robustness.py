@@ -23,8 +23,7 @@ from test_loader import WHOLE, manifest_of
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.loader import eval_batches
-from albar_jax.data.readers import film as film_reader
-from albar_jax.data.readers import streams
+from albar_jax.data.readers import film_file, streams
 from albar_jax.errors import StorageError
 
 UNEVEN = [0, 1, 6, 7, 8, 17, 19, 20, 21, 22, 52, 53]
@@ -178,9 +177,9 @@ def test_a_film_whose_pictures_change_size_is_read_up_to_the_change(tmp_path, co
 def test_picture_larger_than_any_film_s_is_refused(tmp_path, monkeypatch):
     """Its pixels alone would fill the memory."""
     path = encode(tmp_path / "film.avi", **film("mpeg4"))
-    monkeypatch.setattr(film_reader, "MAX_PIXELS", 1 << 17)
+    monkeypatch.setattr(film_file, "MAX_PIXELS", 1 << 17)
     assert numbers(read_frames(path, [3])) == [3]
-    monkeypatch.setattr(film_reader, "MAX_PIXELS", 1 << 13)
+    monkeypatch.setattr(film_file, "MAX_PIXELS", 1 << 13)
     refused(path, "at frame 0")
 
 

@@ -54,7 +54,7 @@ def arm(tmp_path, monkeypatch):
 
 
 def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
-    films, killer, arm, caplog
+    films, killer, arm, capsys
 ):
     other = killer.with_name("other_killer.avi")
     other.write_bytes(killer.read_bytes())
@@ -87,12 +87,12 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     output = [
         f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)
     ]
-    assert caplog.messages == output
+    assert capsys.readouterr().err.splitlines() == output
     assert not multiprocessing.active_children()
 
 
 def test_a_worker_that_no_video_killed_ends_the_run_and_names_its_videos(
-    killer, hanging, arm, tmp_path, monkeypatch, caplog
+    killer, hanging, arm, tmp_path, monkeypatch, capsys
 ):
     """Neither a damaged video nor a slow one is the cause."""
     monkeypatch.setattr(batches_module, "CHECK_SECONDS", 1.0)
@@ -114,7 +114,7 @@ def test_a_worker_that_no_video_killed_ends_the_run_and_names_its_videos(
     ):
         next(batches)
     assert all(path in str(caught.value) for path in manifest.paths)
-    assert not caplog.messages
+    assert not capsys.readouterr().err
 
 
 def test_a_worker_ignores_sigterm_until_its_main_process_ends_it(films, killer, arm):
