@@ -26,20 +26,21 @@ def folders(name, seed=0):
     }
 
 
-def test_there_is_a_study_of_each_table_and_three_twins_and_one_of_the_cost():
+def test_there_is_a_study_of_each_table_and_four_twins_and_one_of_the_cost():
     generated = {
         name for name in STUDIES if name.startswith("quickstart") or name.endswith("stand_in")
     }
     tables = {name.rpartition("table")[2] for name in STUDIES if name not in generated}
-    assert tables == {"1", "2", "3", "4", "6", "7", "8", "9", "10", "11", "12"}
-    twins = {"quickstart_table1", "quickstart_table3", "quickstart_table4", "quickstart_cost"}
+    assert tables == {str(number) for number in range(1, 13)}
+    twins = {f"quickstart_{name}" for name in ("table1", "table3", "table4", "table5", "cost")}
     assert {name for name in STUDIES if name.startswith("quickstart")} == twins
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_cells_are_the_lines_of_the_published_table_and_parse(name):
     study = STUDIES[name]
-    if study.suite.published is not None:
+    # Table 5 has probes, and the published figures of its encoders are in Table 1.
+    if study.suite.published is not None and not study.probes:
         assert [cell.name for cell in study.cells] == list(study.suite.published.figures)
     for cell in study.cells:
         parsed = parse(cell.config(3, {}))
