@@ -17,7 +17,7 @@ test: $(VENV)/.dev
 
 # The tests that need PyTorch, in an environment of their own: JAX's tests run without PyTorch.
 test-torch: .venv-torch/.done
-	.venv-torch/bin/python -m pytest $$(grep -lr 'importorskip("torch")' tests --include='test_*.py')
+	.venv-torch/bin/python -m pytest -n $(or $(JOBS),2) $$(grep -lr 'importorskip("torch")' tests --include='test_*.py')
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -70,6 +70,11 @@ def worst(got, expected):
     return max(jax.tree.leaves(share))
 
 
+@functools.cache
+def reverse_over_reverse(norm):
+    return swin_gradients("plain", norm)
+
+
 @pytest.mark.parametrize("norm", [clip_norm, column_norm])
 @pytest.mark.parametrize(
     ("form", "remat"),
@@ -82,7 +87,7 @@ def worst(got, expected):
     ],
 )
 def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, norm):
-    assert worst(swin_gradients(form, norm, remat=remat), swin_gradients("plain", norm)) < 1e-5
+    assert worst(swin_gradients(form, norm, remat=remat), reverse_over_reverse(norm)) < 1e-5
 
 
 @pytest.mark.parametrize("form", ["linearize", "two_pass"])
