@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from albar_jax import cli
+from albar_jax.config import config_files, used_fields
 from albar_jax.errors import UserError
 from albar_jax.terminal import config_changes, flags
 from albar_jax.wiring import run_study
@@ -62,3 +63,102 @@ def test_fields_of_a_study_are_changed_as_those_of_a_training():
 
     changes = parser.parse_args(words.split()).changes
     assert config_changes.assignments(changes) == ["a.b=1", "c=2", "d=False", "e=True", "f=-3"]
+
+
+# Commands, and what is said of the option that they would ignore.
+WITHOUT_CONFIG = " changes a field of a config, but --config is missing"
+IGNORED = [
+    *(
+        (f"{command} --config.eval.clip=start", f"--config.eval.clip=start{WITHOUT_CONFIG}")
+        for command in (
+            "attribute --workdir=x --clips=a --out=y",
+            "audit --predictions=x --out=y",
+            "evaluate --predictions=x --out=y",
+            "evaluate --weights=x --out=y",
+            "evaluate --workdir=x --out=y",
+            "features --workdir=x --videos=v --out=y",
+            "plan",
+            "predict --workdir=x v",
+            "train --workdir=x",
+        )
+    ),
+    *(
+        (f"{command} --config=quickstart:ce --config.{field}=2", f"--config.{field} has no effect ")
+        for command, field in (
+            ("attribute --workdir=x --clips=a --out=y", "model.drop_path_rate"),
+            ("audit --predictions=x --out=y", "batch_size"),
+            ("evaluate --predictions=x --out=y", "eval.batch_size"),
+            ("evaluate --weights=x --out=y", "train.steps"),
+            ("evaluate --workdir=x --out=y", "data.num_frames"),
+            ("features --weights=x --videos=v --out=y", "optim.peak_lr"),
+            ("features --workdir=x --videos=v --out=y", "data.short_side"),
+            ("plan --per-chip=1", "batch_size"),
+            ("predict --weights=x v", "batch_size"),
+            ("predict --workdir=x v", "eval.batch_size"),
+        )
+    ),
+    ("attribute --workdir=x --clips=a --out=y --count=2", "--count has no effect on ids"),
+    ("attribute --workdir=x --clips=a --out=y --evaluation=e", "--evaluation has no effect on ids"),
+    *(
+        (
+            f"attribute --workdir=x --clips=a --out=y --method=cam --{option}",
+            f"--{option.partition('=')[0]} has no effect with --method cam",
+        )
+        for option in ("baseline=static", "steps=50", "rule=midpoint", "score=logit", "chunk=2")
+    ),
+    (
+        "attribute --workdir=x --workdir=z --clips=wrong-to-right --clips=a --out=y",
+        "--clips wrong-to-right chooses the clips; leave out the other --clips",
+    ),
+    ("downstream evaluate --workdir=x --head=mgfn --out=y", "--head has no effect with --workdir"),
+    *(
+        (
+            f"downstream evaluate --scores=x --head=mgfn --annotations=a --out=y {option}",
+            f"{option.partition('=')[0]} has no effect with --scores",
+        )
+        for option in ("--features=f", "--skip-missing")
+    ),
+    ("evaluate --predictions=x --checkpoint=last --out=y", "--checkpoint has no effect without"),
+    ("features --weights=x --checkpoint best --videos=v --out=y", "--checkpoint has no effect "),
+    ("predict --weights=x --checkpoint=last v", "--checkpoint has no effect without --workdir"),
+    ("predict --workdir=x --attributions=2 v", "--attributions has no effect without --page"),
+    ("prepare folder --videos=x --jobs=2", "--jobs has no effect without --check; leave it out"),
+    ("prepare folder --videos=x --deadline=9", "--deadline has no effect without --check"),
+    ("study --config=quickstart_table1 --workdir=x --list --cell=1", "--cell has no effect with"),
+    ("study --config=quickstart_table1 --workdir=x --list --table", "give one of them"),
+]
+
+
+@pytest.mark.parametrize(("command", "sentence"), IGNORED)
+def test_an_option_without_effect_is_refused(command, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = cli.run(command.split())
+    except SystemExit as ending:
+        status = ending.code
+    assert status == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {sentence}") or sentence in error
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_words_after_two_dashes_are_no_options():
+    parser = flags.Parser()
+    parser.add_argument("videos", nargs="*")
+    parser.add_argument("--hop")
+    options = parser.parse_args(["--hop=1", "--", "--page"])
+    assert (options.videos, options.given) == (["--page"], {"--hop"})
+
+
+@pytest.mark.parametrize("used", ["ATTRIBUTE", "AUDIT", "CLASSES", "EVALUATE", "FEATURES"])
+def test_fields_that_a_command_uses_exist(used):
+    """And a change of them, or of a field below them, is accepted."""
+    config = config_files.load("quickstart:albar").to_dict()
+    for name in (*getattr(used_fields, used), *used_fields.PREDICT, *used_fields.WEIGHTS):
+        section = config
+        for part in name.split("."):
+            section = section[part]
+    used_fields.refuse_unused(["--config.eval.iid.shape", "square"], used_fields.FEATURES, "x")
+    with pytest.raises(UserError, match="--config.eval.iids has no effect with x; of --config"):
+        used_fields.refuse_unused(["--config.eval.iids=1"], used_fields.PREDICT, "x")

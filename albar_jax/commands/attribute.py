@@ -11,7 +11,8 @@ import argparse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.evaluation.changed_answers import WRONG_TO_RIGHT
+from albar_jax.terminal import flags, model_options
 
 EXAMPLE = """  albar attribute --workdir ce --workdir albar --clips wrong-to-right --out figure3
   albar attribute --workdir albar --clips kick_001 --baseline static --out kick"""
@@ -19,13 +20,7 @@ EXAMPLE = """  albar attribute --workdir ce --workdir albar --clips wrong-to-rig
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar attribute`."""
-    parser.add_paths("--workdir", "folder of a training run")
-    parser.add_argument(
-        "--checkpoint",
-        default="best",
-        metavar="NAME",
-        help="checkpoint to explain: best (by validation), last, or a step",
-    )
+    model_options.add_run(parser, "explain", several=True)
     parser.add_config("test sets and views that replace those of the runs")
     parser.add_path("--out", "folder for the results")
     _add_clips(parser)
@@ -132,31 +127,39 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError("--clips is missing; give the id of a clip, or wrong-to-right")
     if options.out is None:
         raise UserError("--out is missing; name a folder for the results, as in --out runs/figure3")
+    _refuse_unused(options)
+    choice = model_options.choose(options)
 
     # These modules import JAX.
     from albar_jax.attribution.explain import Options
-    from albar_jax.config.config_files import load
+    from albar_jax.config import used_fields
     from albar_jax.report.attribution_pictures import Style
-    from albar_jax.wiring import attributed_clips, program, run_attribute, trained_models
+    from albar_jax.wiring import attributed_clips, chosen_models, program, run_attribute
 
     quality = Options(options.steps, options.rule, options.score, options.chunk)
     style = Style(options.show, options.smooth, options.scale)
     request = run_attribute.Request(
         options.method, options.baseline, options.target, quality, style
     )
-    choice = attributed_clips.Choice(
+    clips = attributed_clips.Choice(
         tuple(options.clips), options.task, options.count, options.evaluation
     )
 
     def attribute() -> int:
         program.keep_compiled()
-        config = None
-        if options.config is not None:
-            config = load(options.config, options.changes)
-        models = [
-            trained_models.from_workdir(str(workdir), options.checkpoint, config)
-            for workdir in options.workdir
-        ]
-        return run_attribute.run(models, choice, request, str(options.out))
+        models = chosen_models.load_chosen(choice, replaced=used_fields.ATTRIBUTE)
+        return run_attribute.run(models, clips, request, str(options.out))
 
     return lambda: program.run(attribute)
+
+
+def _refuse_unused(options: flags.Namespace) -> None:
+    """Raises UserError for options that the chosen clips or the chosen method would ignore."""
+    if options.method == "cam":
+        integration = ("--baseline", "--steps", "--rule", "--score", "--chunk")
+        flags.refuse_unused(options, integration, "with --method cam")
+    if WRONG_TO_RIGHT not in options.clips:
+        reason = f"on ids of clips, only on --clips {WRONG_TO_RIGHT}"
+        flags.refuse_unused(options, ("--count", "--evaluation"), reason)
+    elif set(options.clips) != {WRONG_TO_RIGHT}:
+        raise UserError(f"--clips {WRONG_TO_RIGHT} chooses the clips; leave out the other --clips")

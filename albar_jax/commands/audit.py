@@ -37,9 +37,8 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
         return functools.partial(write_audit, options.predictions, options.out)
 
-    from albar_jax.config.config_files import load
     from albar_jax.wiring import program, run_audit
 
-    config = load(options.config, options.changes)
+    config = run_audit.load_config(options.config, options.changes)
     audit = functools.partial(run_audit.run, options.predictions, str(options.out), config)
     return lambda: program.run(audit)

@@ -148,8 +148,11 @@ def _bind_evaluate(options: argparse.Namespace) -> Callable[[], int | None]:
             "say what to evaluate: --workdir DIR (can be repeated), or --scores PATH or --weights "
             "FILE with --head and --annotations"
         )
+    if options.workdir:
+        flags.refuse_unused(options, ["--head"], "with --workdir, which has its own")
     if options.scores:
         _require(options, "head", "annotations")
+        flags.refuse_unused(options, ("--features", "--skip-missing"), "with --scores")
     if options.weights:
         _require(options, "head", "features", "annotations")
 

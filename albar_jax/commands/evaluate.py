@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import flags, model_options
 
 EXAMPLE = """  albar evaluate --workdir runs/ce --workdir runs/albar --out runs/evaluation
   albar evaluate --weights swin3d_t.pth --config hmdb51 --out runs/hmdb51/pretrained"""
@@ -16,19 +16,8 @@ EXAMPLE = """  albar evaluate --workdir runs/ce --workdir runs/albar --out runs/
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar evaluate`."""
-    parser.add_paths("--workdir", "folder of a training run")
-    parser.add_argument(
-        "--checkpoint",
-        default="best",
-        metavar="NAME",
-        help="checkpoint to evaluate: best (by validation), last, or a step",
-    )
-    parser.add_argument(
-        "--weights",
-        type=flags.spec,
-        metavar="SOURCE",
-        help="weights instead of --workdir: a file, a folder, or torchvision:NAME",
-    )
+    model_options.add_run(parser, "evaluate", several=True)
+    model_options.add_weights(parser)
     parser.add_paths("--predictions", "predictions instead of --workdir: a folder of CSV files")
     parser.add_config(
         "with --weights: the experiment; with --workdir: test sets and views that replace those of "
@@ -51,30 +40,28 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
             "--config C, or --predictions DIR"
         )
 
+    choice = model_options.choose(options)
+
     # These modules import JAX.
-    from albar_jax.config.config_files import load
+    from albar_jax.config import used_fields
     from albar_jax.parallel import hosts
-    from albar_jax.wiring import program, run_audit, run_evaluation, trained_models
+    from albar_jax.wiring import chosen_models, program, run_audit, run_evaluation
 
     def evaluate() -> int:
         program.keep_compiled()
         hosts.join(options.coordinator, options.processes, options.process)
 
         # After joining: a config that one process cannot read then ends all of them.
-        config = None
-        if options.config is not None or options.weights:
-            config = load(options.config, options.changes)
         out = str(options.out)
-
         if options.predictions:
+            config = run_audit.load_config(options.config, options.changes)
             return run_audit.run(options.predictions, out, config)
-        if options.weights:
-            return run_evaluation.run([trained_models.from_weights(options.weights, config)], out)
 
-        models = [
-            trained_models.from_workdir(str(workdir), options.checkpoint, config)
-            for workdir in options.workdir
-        ]
+        models = chosen_models.load_chosen(
+            choice,
+            replaced=used_fields.EVALUATE,
+            needed=(*used_fields.WEIGHTS, "model.num_classes"),
+        )
         return run_evaluation.run(models, out)
 
     return lambda: program.run(evaluate)

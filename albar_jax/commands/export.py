@@ -9,20 +9,14 @@ import functools
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import flags, model_options
 
 EXAMPLE = "  albar export --workdir runs/hmdb51/albar --out albar.safetensors"
 
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar export`."""
-    parser.add_path("--workdir", "folder of a training run")
-    parser.add_argument(
-        "--checkpoint",
-        default="best",
-        metavar="NAME",
-        help="checkpoint to export: best (by validation), last, or a step",
-    )
+    model_options.add_run(parser, "export")
     parser.add_path("--out", "file or folder to write; must not exist", metavar="PATH")
 
 

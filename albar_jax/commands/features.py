@@ -11,7 +11,7 @@ from collections.abc import Callable
 from albar_jax.errors import UserError
 from albar_jax.features.layouts import LAYOUTS
 from albar_jax.features.windows import PRESETS
-from albar_jax.terminal import flags
+from albar_jax.terminal import flags, model_options
 
 EXAMPLE = """  albar features --workdir runs/hmdb51/albar --videos films/ --out features
   albar features --workdir runs/hmdb51/albar --videos data/ucf_crime/manifest.csv --layout mgfn \\
@@ -25,19 +25,8 @@ _MOST_THREADS = 8
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar features`."""
-    parser.add_path("--workdir", "folder of a training run")
-    parser.add_argument(
-        "--checkpoint",
-        default="best",
-        metavar="NAME",
-        help="checkpoint to use: best (by validation), last, or a step",
-    )
-    parser.add_argument(
-        "--weights",
-        type=flags.spec,
-        metavar="SOURCE",
-        help="weights instead of --workdir: a file, a folder, or torchvision:NAME",
-    )
+    model_options.add_run(parser, "use")
+    model_options.add_weights(parser)
     parser.add_config(
         "with --weights: the experiment; with --workdir: short side and decoder that replace those "
         "of the run"
@@ -114,8 +103,7 @@ def _add_pictures(parser: flags.Parser) -> None:
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that extracts features."""
-    if bool(options.workdir) == bool(options.weights):
-        raise UserError("say which model: either --workdir DIR, or --weights W --config C")
+    choice = model_options.choose_one(options)
     if not options.videos:
         raise UserError(
             "--videos is missing; name a manifest, films, folders, or a pattern in quotes"
@@ -124,9 +112,9 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError("--out is missing; name a folder, as in --out features")
 
     # These modules import JAX.
-    from albar_jax.config.config_files import load
+    from albar_jax.config import used_fields
     from albar_jax.parallel import hosts
-    from albar_jax.wiring import program, run_features, trained_models
+    from albar_jax.wiring import chosen_models, program, run_features, trained_models
 
     chosen = run_features.FeatureOptions(
         videos=[str(video) for video in options.videos],
@@ -149,13 +137,12 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         hosts.join(options.coordinator, options.processes, options.process)
 
         # After joining: a config that one process cannot read then ends all of them.
-        config = None
-        if options.config is not None or options.weights:
-            config = load(options.config, options.changes)
-        if options.weights:
-            model = trained_models.encoder_from_weights(options.weights, config)
-        else:
-            model = trained_models.from_workdir(str(options.workdir), options.checkpoint, config)
+        (model,) = chosen_models.load_chosen(
+            choice,
+            replaced=used_fields.FEATURES,
+            needed=used_fields.WEIGHTS,
+            of_weights=trained_models.encoder_from_weights,
+        )
         return run_features.run(model, chosen)
 
     return lambda: program.run(features)

@@ -9,7 +9,8 @@ import argparse
 import functools
 from collections.abc import Callable
 
-from albar_jax.terminal import flags
+from albar_jax.errors import UserError
+from albar_jax.terminal import config_changes, flags
 
 EXAMPLE = "  albar plan --config hmdb51 --topology v5e:2x2 --per-chip 4"
 
@@ -30,6 +31,13 @@ def add_arguments(parser: flags.Parser) -> None:
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that compiles the training step and prints its needs."""
+    if options.per_chip is not None:
+        named = [text.partition("=")[0] for text in config_changes.assignments(options.changes)]
+        if "batch_size" in named:
+            raise UserError(
+                "--config.batch_size has no effect with --per-chip, which sets it; leave one out"
+            )
+
     # These modules import JAX.
     from albar_jax.config.config_files import load
     from albar_jax.wiring import program, run_plan

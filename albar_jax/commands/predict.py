@@ -6,10 +6,11 @@ to the best classes of its motionless copy. A video longer than a clip also gets
 """
 
 import argparse
+import functools
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import flags, model_options
 
 EXAMPLE = """  albar predict --workdir runs/hmdb51/albar my_video.mp4
   albar predict --workdir runs/hmdb51/albar 'films/*.mkv' --hop 16 --out predictions --page
@@ -25,19 +26,8 @@ def add_arguments(parser: flags.Parser) -> None:
         metavar="VIDEO",
         help="film, folder of frames, folder of videos, or pattern; several can be named",
     )
-    parser.add_path("--workdir", "folder of a training run")
-    parser.add_argument(
-        "--checkpoint",
-        default="best",
-        metavar="NAME",
-        help="checkpoint to use: best (by validation), last, or a step",
-    )
-    parser.add_argument(
-        "--weights",
-        type=flags.spec,
-        metavar="SOURCE",
-        help="weights instead of --workdir: a file, a folder, or torchvision:NAME",
-    )
+    model_options.add_run(parser, "use")
+    model_options.add_weights(parser)
     parser.add_config(
         "with --weights: the experiment; with --workdir: views and decoder that replace those of "
         "the run"
@@ -70,24 +60,24 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that predicts videos."""
     if not options.videos:
         raise UserError("name at least one video, a folder of videos, or a pattern in quotes")
-    if bool(options.workdir) == bool(options.weights):
-        raise UserError("say which model: either --workdir DIR, or --weights W --config C")
+    choice = model_options.choose_one(options)
     if options.page and options.out is None:
         raise UserError("--page needs --out DIR, the folder of the page")
+    if not options.page:
+        flags.refuse_unused(options, ["--attributions"], "without --page")
 
     # These modules import JAX.
-    from albar_jax.config.config_files import load
-    from albar_jax.wiring import program, run_predict, trained_models
+    from albar_jax.config import used_fields
+    from albar_jax.wiring import chosen_models, program, run_predict, trained_models
 
     def predict() -> None:
         program.keep_compiled()
-        config = None
-        if options.config is not None or options.weights:
-            config = load(options.config, options.changes)
-        if options.weights:
-            model = trained_models.from_weights(options.weights, config, checks_manifest=False)
-        else:
-            model = trained_models.from_workdir(str(options.workdir), options.checkpoint, config)
+        (model,) = chosen_models.load_chosen(
+            choice,
+            replaced=used_fields.PREDICT,
+            needed=(*used_fields.WEIGHTS, *used_fields.CLASSES),
+            of_weights=functools.partial(trained_models.from_weights, checks_manifest=False),
+        )
 
         out = None if options.out is None else str(options.out)
         names = [str(video) for video in options.videos]

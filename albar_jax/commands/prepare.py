@@ -46,6 +46,9 @@ def add_arguments(parser: flags.Parser) -> None:
 
 def bind(options: argparse.Namespace) -> Callable[[], None]:
     """Returns the function that prepares a data set."""
+    if not options.check:
+        flags.refuse_unused(options, ("--jobs", "--deadline"), "without --check")
+
     data_set = DATASETS[options.name]
     names = [flag.removeprefix("--").replace("-", "_") for flag in data_set.options]
     common = Options(

@@ -51,6 +51,10 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError(
             "--workdir is missing; name a folder for runs and tables, as in --workdir runs/studies"
         )
+    if options.list and options.table:
+        raise UserError("--list and --table are two commands; give one of them")
+    if options.list or options.table:
+        flags.refuse_unused(options, ["--cell"], "with --list or --table")
 
     from albar_jax.wiring import program, run_study
 

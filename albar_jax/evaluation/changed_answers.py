@@ -5,6 +5,9 @@ import numpy as np
 from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
 
+# Name of the choice on the command line, in place of ids.
+WRONG_TO_RIGHT = "wrong-to-right"
+
 
 def wrong_to_right(first: Predictions, second: Predictions, count: int) -> tuple[str, ...]:
     """Returns the ids of clips that are wrong for the first model and right for the second.

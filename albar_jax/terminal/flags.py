@@ -20,12 +20,15 @@ COUNTS = 10**6
 SEEDS = 1 << 32
 
 _CONFIG = "--config"
+# The parsed arguments of a command line.
+Namespace = argparse.Namespace
 
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser with errors of one sentence, which suggest the nearest name.
 
-    Its help shows the default of each option. Options cannot be abbreviated.
+    Its help shows the default of each option. Options cannot be abbreviated. Parsed arguments have
+    the attribute `given`, the set of the options on the command line; see `refuse_unused`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -42,6 +45,8 @@ class Parser(argparse.ArgumentParser):
         Args:
           help: the help of `--config`.
           metavar: the name of its value in the help.
+
+        Parsing fails for a changed field without a config.
         """
         self._has_config = True
         # The second option is only listed in the help: `parse_known_args` collects its arguments.
@@ -87,22 +92,35 @@ class Parser(argparse.ArgumentParser):
         if self._has_config:
             words, changes = config_changes.split(words)
 
-        # Checked before argparse runs, because argparse would first report missing required
-        # options. An option of a sub-command is unknown here; the parser of the sub-command checks
-        # it.
-        if self._subparsers is None:
-            for word in words:
-                if word.startswith("--") and word.partition("=")[0] not in self._names:
-                    self.error(self._describe_unknown(word))
-
         # argparse would make the same; then it cannot be None below.
         namespace = argparse.Namespace() if namespace is None else namespace
+        # Checked before argparse runs, because argparse would first report missing required
+        # options. The options of a sub-command are unknown here; its own parser checks them.
+        if self._subparsers is None:
+            namespace.given = self._given(words)
+
         _, unknown = super().parse_known_args(words, namespace)
         if unknown:
             self.error(self._describe_unknown(unknown[0]))
         if self._has_config:
             namespace.changes = changes
+            if changes and namespace.config is None:
+                self.error(f"{changes[0]} changes a field of a config, but {_CONFIG} is missing")
         return namespace, unknown
+
+    def _given(self, words: Sequence[str]) -> frozenset[str]:
+        """Returns the names of the options among the words; exits if one does not exist."""
+        given = set()
+        for word in words:
+            # All words after it are positional.
+            if word == "--":
+                break
+            name = word.partition("=")[0]
+            if name.startswith("--"):
+                given.add(name)
+                if name not in self._names:
+                    self.error(self._describe_unknown(word))
+        return frozenset(given)
 
     def error(self, message: str) -> NoReturn:
         """Prints the message and exits with status 2."""
@@ -141,6 +159,19 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         if is_unshown or action.default == [] or "%(default)" in text or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
+
+
+def refuse_unused(options: Namespace, names: Iterable[str], reason: str) -> None:
+    """Raises UserError if the command line has one of these options.
+
+    Args:
+      options: the parsed arguments.
+      names: options that would be ignored, such as "--checkpoint".
+      reason: text after "has no effect", such as "without --workdir".
+    """
+    for name in names:
+        if name in options.given:
+            raise UserError(f"{name} has no effect {reason}; leave it out")
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from albar_jax.data.decode import DecodeError
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.audit import folder_name
-from albar_jax.evaluation.changed_answers import wrong_to_right
+from albar_jax.evaluation.changed_answers import WRONG_TO_RIGHT, wrong_to_right
 from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.storage.inside import inside
@@ -19,9 +19,6 @@ from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import show
 from albar_jax.wiring.run_evaluation import tested_tasks
 from albar_jax.wiring.trained_models import Trained
-
-# Instead of ids: clips that the first model misses and the second does not.
-WRONG_TO_RIGHT = "wrong-to-right"
 
 
 @dataclasses.dataclass(frozen=True)

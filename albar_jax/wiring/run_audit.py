@@ -9,13 +9,27 @@ import jax
 from ml_collections import ConfigDict
 
 from albar_jax import wiring
-from albar_jax.config import Config, parse
+from albar_jax.config import Config, parse, used_fields
+from albar_jax.config.config_files import load
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.report.audit import publish_audit, report_data
 from albar_jax.terminal.escapes import show
 from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
+
+
+def load_config(name: str | None, changes: Sequence[str]) -> ConfigDict | None:
+    """Loads the config that names the videos of predictions; None without a name.
+
+    Raises:
+      UserError: the config cannot be read, or a changed field would be ignored.
+    """
+    if name is None:
+        return None
+    config = load(name, changes)
+    used_fields.refuse_unused(changes, used_fields.AUDIT, "--predictions")
+    return config
 
 
 def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | None = None) -> int:

@@ -187,6 +187,14 @@ def test_aras_goes_with_the_kinetics400_beside_it(prepare, tmp_path):
     assert (tmp_path / "out" / "missing.tsv").read_text() == "kept"
 
 
+def test_without_training_videos_the_next_command_has_no_field_of_training(prepare, tmp_path):
+    arguments = layouts.make_mmaction2(tmp_path)
+    train = arguments.index("--train")
+    _, printed = prepare([*arguments[:train], *arguments[train + 2 :]])
+    assert "next: albar evaluate --weights FILE --config " in printed
+    assert "validation_split" not in printed
+
+
 @pytest.mark.parametrize("frames", ["", "folder", "zip"])
 def test_mmaction2_lists_name_videos_and_frames(prepare, tmp_path, frames):
     rows, printed = prepare(layouts.make_mmaction2(tmp_path, frames=frames))
@@ -319,10 +327,15 @@ def test_every_container_of_films_is_known_by_the_names_of_its_files():
         assert endings - others <= VIDEO_SUFFIXES | {".ty+"}, name
 
 
-def test_folder_takes_the_splits_that_it_has(prepare, tmp_path):
-    rows, printed = prepare(layouts.make_folder(tmp_path, splits=True))
+def test_folder_takes_the_splits_that_it_has(prepare, tmp_path, capsys):
+    arguments = layouts.make_folder(tmp_path, splits=True)
+    rows, printed = prepare(arguments)
     assert count(rows) == expect(("jump", "run fast", "wave"), train=4, test=2)
     assert all(row["id"].startswith(f"{row['split']}/") for row in rows)
+
+    # It draws no split of its own.
+    assert cli.call("prepare", [*arguments, "--seed", "1", "--out", str(tmp_path / "out")]) == 2
+    assert "--test-fraction and --seed have no effect, because" in capsys.readouterr().err
 
 
 def test_links_are_followed_but_not_back_up(prepare, tmp_path):

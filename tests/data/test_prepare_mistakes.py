@@ -345,7 +345,7 @@ def test_folder_of_other_files_is_refused(fail, tmp_path):
 
 def test_a_deadline_of_no_seconds_is_refused(fail, tmp_path):
     assert "--deadline is -1; give more" in fail(
-        [*layouts.make_mmaction2(tmp_path), "--deadline", "-1"]
+        [*layouts.make_mmaction2(tmp_path), "--check", "--deadline", "-1"]
     )
 
 

@@ -29,7 +29,11 @@ _SPLITS = {
 _NAMED_KINDS = 5
 
 
-def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
+# Defaults of the drawn test split.
+_FRACTION, _SEED = 0.25, 0
+
+
+def read(videos: Path, *, test_fraction: float = _FRACTION, seed: int = _SEED) -> Listing:
     """Lists all videos of a folder.
 
     Args:
@@ -50,6 +54,11 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     left_out = _LeftOut()
     split_of_folder = _split_folders(videos)
     if split_of_folder:
+        if (test_fraction, seed) != (_FRACTION, _SEED):
+            raise UserError(
+                f"--test-fraction and --seed have no effect, because --videos {videos} has the "
+                f"folders {' and '.join(split_of_folder)}; leave them out"
+            )
         items = []
         for name, split in split_of_folder.items():
             items += _items(videos, name, split, left_out)
@@ -202,13 +211,13 @@ DATASET = DataSet(
     options={
         "--test-fraction": {
             "type": float,
-            "default": 0.25,
+            "default": _FRACTION,
             "metavar": "SHARE",
             "help": "share of each class to test on, if there are no folders train and test",
         },
         "--seed": {
             "type": flags.seed,
-            "default": 0,
+            "default": _SEED,
             "metavar": "N",
             "help": "random seed of the test split, 0 to 2^32 - 1",
         },

@@ -89,6 +89,6 @@ def _config_changes(output: Output, splits: Collection[str], num_classes: int) -
     other_splits = {"val", "test"} & set(splits)
     if test_split not in splits and other_splits:
         changes["data.test_split"] = min(other_splits)
-    elif {test_split, "val"} <= set(splits) and test_split != "val":
+    elif {"train", test_split, "val"} <= set(splits) and test_split != "val":
         changes["data.validation_split"] = "val"
     return changes
