@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
 
 from albar_jax.errors import UserError
 from albar_jax.features import feature_info
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo, video_info
 from albar_jax.features.layouts.base import Layout
+from albar_jax.features.row_file import RowFiles, Rows
 from albar_jax.features.video_rows import VideoRow
 from albar_jax.files import replacing, write_text
 from albar_jax.storage.inside import inside, own_folder
@@ -65,8 +65,9 @@ class FeatureWriter:
         Args:
           shard: (i, n) for the i-th of n processes, from 1.
         """
-        with self._journal.writing(shard) as add_entry:
-            yield VideoWriter(add_entry, self._write)
+        rows_of = RowFiles(self._journal.folder, self._info.crops, self._info.width)
+        with self._journal.writing(shard) as add_entry, rows_of:
+            yield VideoWriter(rows_of, add_entry, self._write)
 
     def publish(self, order: Sequence[str]) -> Sequence[str]:
         """Writes `features.json` and the files of the layout, and forgets the journals.
@@ -92,41 +93,39 @@ class FeatureWriter:
 
         return self._layout.finish(self._folder, videos)
 
-    def _write(self, name: str, video: VideoInfo, rows: Float32[np.ndarray, "t crops c"]) -> None:
+    def _write(self, name: str, video: VideoInfo, rows: Rows) -> None:
         path = self._path(name, video)
         own_folder(self._folder, *path.relative_to(self._folder).parts[:-1])
-        array = self._layout.arranged(rows, video.split)
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.save(file, np.ascontiguousarray(array, np.float32), allow_pickle=False)
+        with replacing(path) as partial:
+            save_rows(partial, self._layout, rows, video.split)
 
     def _path(self, name: str, video: VideoInfo) -> Path:
         return inside(self._folder, *self._layout.path_of(name, video.split))
 
 
 class VideoWriter:
-    """Writes the features of videos, and records which are done; see `FeatureWriter.writing`."""
+    """Writes the features of videos, and records which are done; see `FeatureWriter.writing`.
+
+    Attributes:
+      rows_of: the rows of videos that are not finished, by any number.
+    """
 
     def __init__(
         self,
+        rows_of: RowFiles,
         add_entry: AddEntry,
-        write: Callable[[str, VideoInfo, Float32[np.ndarray, "t crops c"]], None],
+        write: Callable[[str, VideoInfo, Rows], None],
     ):
+        self.rows_of = rows_of
         self._add_entry = add_entry
         self._write = write
 
-    def finish(
-        self,
-        row: VideoRow,
-        rows: Float32[np.ndarray, "t crops c"],
-        *,
-        num_frames: int,
-        fps: float | None,
-    ) -> None:
+    def finish(self, row: VideoRow, rows: Rows, *, num_frames: int, fps: float | None) -> None:
         """Writes the features of a video, then records it.
 
         Args:
           row: the video.
-          rows: its features, float32 (T, crops, C).
+          rows: its features.
           num_frames: frames of the video.
           fps: average frames per second; None if unknown.
         """
@@ -138,6 +137,27 @@ class VideoWriter:
     def fail(self, row: VideoRow, reason: str) -> None:
         """Records why a video has no features."""
         self._add_entry(row.id, [], reason)
+
+
+def save_rows(path: Path, layout: Layout, rows: Rows, split: str | None) -> None:
+    """Writes the features of a video as .npy, in blocks.
+
+    Args:
+      path: the file, which is not replaced atomically.
+      layout: the layout of the file.
+      rows: features of the windows.
+      split: split of the video.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)),
+        "fortran_order": False,
+        "shape": layout.shape_of(len(rows), split),
+    }
+    with path.open("wb") as file:
+        # The bytes of `np.save`.
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in layout.blocks(rows, split):
+            file.write(np.ascontiguousarray(block, np.float32).data)
 
 
 def _check_same(folder: Path, recorded: FeatureInfo, info: FeatureInfo) -> None:

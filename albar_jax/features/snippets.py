@@ -3,12 +3,14 @@
 import numpy as np
 from jaxtyping import Float
 
+from albar_jax.features.row_file import Rows
+
 # Segments of a training video.
 SEGMENTS = 32
 
 
 def segments_of(
-    rows: Float[np.ndarray, "t ..."], count: int = SEGMENTS
+    rows: Rows | Float[np.ndarray, "t ..."], count: int = SEGMENTS
 ) -> Float[np.ndarray, "count ..."]:
     """Returns the means of `count` successive segments of a video (MGFN, "Train").
 
@@ -17,7 +19,7 @@ def segments_of(
     border. So a video of fewer rows than segments repeats rows.
 
     Args:
-      rows: features, float (T, ...), T at least 1.
+      rows: features, float (T, ...), T at least 1; one segment at a time is in memory.
       count: number of segments.
 
     Returns:

@@ -27,7 +27,11 @@ _DIRECTORY = ".made"
 
 
 class Journal:
-    """The record of a folder of clips."""
+    """The record of a folder of clips.
+
+    Attributes:
+      folder: folder of the record, which is removed when the clips are complete.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, is_ours: bool = False):
         """Creates the record, or opens it if the folder has one.
@@ -40,8 +44,8 @@ class Journal:
         Raises:
           UserError: the folder holds other files, or clips of other settings.
         """
-        self._directory = inside(folder, _DIRECTORY)
-        file = self._directory / "settings.json"
+        self.folder = inside(folder, _DIRECTORY)
+        file = self.folder / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
 
         try:
@@ -66,7 +70,7 @@ class Journal:
         """
         rows_of: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
-        for file in sorted(self._directory.glob("*.jsonl")):
+        for file in sorted(self.folder.glob("*.jsonl")):
             for line in unseal(read_lines(file)):
                 # The process may have been killed while it wrote this line.
                 with contextlib.suppress(ValueError):
@@ -90,7 +94,7 @@ class Journal:
           A function that records a video: its id, the rows of its clips, and the reason if it has
           none.
         """
-        name = self._directory / f"{shard[0]}-of-{shard[1]}"
+        name = self.folder / f"{shard[0]}-of-{shard[1]}"
         path = name.with_suffix(".jsonl")
 
         # Other processes may write other shards at the same time.

@@ -135,7 +135,8 @@ class FeatureMaker:
         self._encoder = encoder
         self._writer = writer
         self._reading = reading
-        self._crops = reading.view.crops
+        # Numbers of videos with features that are not finite.
+        self._unusable: set[int] = set()
 
     def make(self, rows: Sequence[VideoRow], threads: int) -> None:
         """Makes the features of the videos of this process that have none."""
@@ -149,16 +150,13 @@ class FeatureMaker:
         progress = FeatureProgress(missing)
         batches = WindowBatches([row.path for row in missing], self._reading, threads=threads)
         with progress, batches, self._writer.writing(shard) as output:
-            open_videos: dict[int, list[np.ndarray]] = collections.defaultdict(list)
             for item, features in self._computed(batches):
-                if features is not None:
-                    open_videos[item.video].append(features)
-                if isinstance(item, ClipBatch):
+                if isinstance(item, VideoEnd):
+                    self._finish(missing[item.video], item, output)
+                    progress.finish(item.video)
+                elif features is not None:
+                    self._add(item.video, features, output)
                     progress.read(item.video, item.share)
-                    continue
-
-                self._finish(missing[item.video], item, open_videos.pop(item.video, []), output)
-                progress.finish(item.video)
 
     def _computed(
         self, batches: WindowBatches
@@ -174,21 +172,25 @@ class FeatureMaker:
         while pending:
             yield _fetched(*pending.popleft())
 
-    def _finish(
-        self, row: VideoRow, end: VideoEnd, parts: list[np.ndarray], output: VideoWriter
-    ) -> None:
+    def _add(self, video: int, features: np.ndarray, output: VideoWriter) -> None:
+        """Stores the features of a batch."""
+        if not np.isfinite(features).all():
+            self._unusable.add(video)
+        output.rows_of[video].append(features)
+
+    def _finish(self, row: VideoRow, end: VideoEnd, output: VideoWriter) -> None:
         """Writes the features of a video, or records why it has none."""
         reason = end.reason
-        rows = np.concatenate(parts) if parts else np.zeros((0, self._encoder.width), np.float32)
-        if not reason and not np.isfinite(rows).all():
+        if not reason and end.video in self._unusable:
             reason = "the network gives features that are not finite"
+
         if reason:
             self.failures.add(row.path, reason)
             output.fail(row, reason)
-            return
-
-        features = rows.reshape(-1, self._crops, self._encoder.width)
-        output.finish(row, features, num_frames=end.num_frames, fps=end.fps)
+        else:
+            rows = output.rows_of[end.video]
+            output.finish(row, rows, num_frames=end.num_frames, fps=end.fps)
+        output.rows_of.close(end.video)
 
 
 def _fetched(

@@ -1,7 +1,7 @@
 """Defines what a layout of feature files provides to `albar features`."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
+from albar_jax.features.row_file import Rows
 from albar_jax.files import replacing
 from albar_jax.storage.inside import inside
 
@@ -16,7 +17,7 @@ from albar_jax.storage.inside import inside
 class Layout(Protocol):
     """The files of one set of features, in the form that some program reads.
 
-    `albar features` stores `arranged(rows, split)` as .npy at `path_of(video, split)`, video by
+    `albar features` stores `blocks(rows, split)` as .npy at `path_of(video, split)`, video by
     video. Then `finish` writes everything that refers to several videos.
     """
 
@@ -30,7 +31,7 @@ class Layout(Protocol):
         ...
 
     def shape_of(self, rows: int, split: str | None) -> tuple[int, ...]:
-        """Returns the shape of a video's file.
+        """Returns the shape of the array in a video's file.
 
         Args:
           rows: number of windows, T.
@@ -38,13 +39,11 @@ class Layout(Protocol):
         """
         ...
 
-    def arranged(
-        self, rows: Float32[np.ndarray, "t crops c"], split: str | None
-    ) -> Float32[np.ndarray, "..."]:
-        """Returns the array of a video's file.
+    def blocks(self, rows: Rows, split: str | None) -> Iterator[Float32[np.ndarray, "..."]]:
+        """Yields the array of a video's file in blocks along its first axis.
 
         Args:
-          rows: features of the windows, float32 (T, crops, C), T at least 1.
+          rows: features of the windows, (T, crops, C), T at least 1.
           split: split of the video.
         """
         ...

@@ -13,7 +13,7 @@ Zeros change neither norms nor convolutions, but the program draws the weights o
 for 2048 inputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from albar_jax.features.anomaly import (
 )
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.features.layouts.base import LayoutKind, save_array
+from albar_jax.features.row_file import Rows, in_blocks
 from albar_jax.features.snippets import SEGMENTS, segments_of, with_magnitude
 from albar_jax.files import write_text
 from albar_jax.storage.inside import inside, parts_of
@@ -88,16 +89,18 @@ class MgfnLayout:
             return CROPS, SEGMENTS, CHANNELS + 1
         return max(rows, LEAST_ROWS), CROPS, CHANNELS
 
-    def arranged(
-        self, rows: Float32[np.ndarray, "t crops c"], split: str | None
-    ) -> Float32[np.ndarray, "..."]:
-        """See `Layout.arranged`. Repeats the last row up to three, and a single crop ten times."""
+    def blocks(self, rows: Rows, split: str | None) -> Iterator[Float32[np.ndarray, "..."]]:
+        """See `Layout.blocks`. Repeats the last row up to three, and a single crop ten times."""
         if self._segments and split == "train":
             # The program has crops first, then segments.
-            return with_magnitude(_wide(segments_of(rows)).swapaxes(0, 1))
+            yield with_magnitude(_wide(segments_of(rows)).swapaxes(0, 1))
+            return
 
-        numbers = np.minimum(np.arange(max(len(rows), LEAST_ROWS)), len(rows) - 1)
-        return _wide(rows[numbers])
+        for block in in_blocks(rows):
+            yield _wide(block)
+        last = _wide(rows[len(rows) - 1 : len(rows)])
+        for _ in range(len(rows), LEAST_ROWS):
+            yield last
 
     def finish(self, out: Path, videos: Mapping[str, VideoInfo]) -> Sequence[str]:
         """See `Layout.finish`. Writes both lists and the truth."""

@@ -1,6 +1,6 @@
 """Writes one .npy a video, as `FeatureSet` and the heads of `albar downstream` read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from albar_jax.errors import UserError
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.features.layouts.base import LayoutKind
+from albar_jax.features.row_file import Rows, in_blocks
 from albar_jax.storage.inside import parts_of
 
 
@@ -32,11 +33,10 @@ class PlainLayout:
         crops = () if self._crops == 1 else (self._crops,)
         return rows, *crops, self._width
 
-    def arranged(
-        self, rows: Float32[np.ndarray, "t crops c"], split: str | None
-    ) -> Float32[np.ndarray, "..."]:
-        """See `Layout.arranged`."""
-        return rows.reshape(self.shape_of(len(rows), split))
+    def blocks(self, rows: Rows, split: str | None) -> Iterator[Float32[np.ndarray, "..."]]:
+        """See `Layout.blocks`."""
+        for block in in_blocks(rows):
+            yield block.reshape(self.shape_of(len(block), split))
 
     def finish(self, out: Path, videos: Mapping[str, VideoInfo]) -> Sequence[str]:
         """Writes nothing: `features.json` says everything."""

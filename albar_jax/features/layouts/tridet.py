@@ -8,7 +8,7 @@ The paths in the settings are relative to the folder of the features, so the pro
 there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from albar_jax.errors import UserError
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.features.layouts import tridet_settings
 from albar_jax.features.layouts.base import LayoutKind
+from albar_jax.features.row_file import Rows, in_blocks
 from albar_jax.features.windows import Windows
 from albar_jax.files import write_text
 from albar_jax.storage.inside import inside, parts_of
@@ -59,11 +60,10 @@ class TridetLayout:
         """See `Layout.shape_of`."""
         return rows, self._info.width
 
-    def arranged(
-        self, rows: Float32[np.ndarray, "t crops c"], split: str | None
-    ) -> Float32[np.ndarray, "..."]:
-        """See `Layout.arranged`."""
-        return rows[:, 0]
+    def blocks(self, rows: Rows, split: str | None) -> Iterator[Float32[np.ndarray, "t c"]]:
+        """See `Layout.blocks`."""
+        for block in in_blocks(rows):
+            yield block[:, 0]
 
     def finish(self, out: Path, videos: Mapping[str, VideoInfo]) -> Sequence[str]:
         """See `Layout.finish`. Writes the annotations and the settings."""
