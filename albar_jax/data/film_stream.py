@@ -6,6 +6,7 @@ need all frames in order, so here the file is read while it is decoded.
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -17,10 +18,11 @@ from jaxtyping import UInt8
 from albar_jax.data import deadline
 from albar_jax.data.decode import Decoder, Source, name_of, open_by_form
 from albar_jax.data.readers.base import ChooseBox, DecodeError, reason_of, whole
-from albar_jax.data.readers.frames import FramesVideo
+from albar_jax.data.readers.frames import FramesVideo, is_frame
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import PictureBox
 from albar_jax.data.readers.streamed import StreamedFilm
+from albar_jax.storage import access
 from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
 Result = TypeVar("Result")
@@ -95,6 +97,7 @@ class FilmStream:
             is_lenient = decoder == "lenient"
             return StreamedFilm(content, self.name, form, lenient=is_lenient, budget=budget)
 
+        _refuse_broken_links(source, self.name)
         self._video = self._in_time(lambda: open_by_form(source, self.name, budget, open_film))
         self.fps: float | None = None
         if isinstance(self._video, FramesVideo):
@@ -155,6 +158,26 @@ class FilmStream:
         except deadline.LateError:
             self._is_late = True
             raise
+
+
+def _refuse_broken_links(source: Source, name: str) -> None:
+    """Raises DecodeError for a link to nothing, and for a folder of frames with such a link.
+
+    Readers take a missing file for a fault of the disk, which ends the program.
+    """
+    if isinstance(source, bytes):
+        return
+
+    paths = [os.fspath(source)]
+    if os.path.isdir(source):
+        with os.scandir(source) as entries:
+            paths += [
+                entry.path for entry in entries if entry.is_symlink() and is_frame(entry.name)
+            ]
+    for path in paths:
+        if os.path.islink(path) and not access.exists(path):
+            link = "it" if path == paths[0] else os.path.basename(path)
+            raise DecodeError(f"{name}: {link} is a broken link to {os.readlink(path)}")
 
 
 class _Picture:

@@ -1,20 +1,20 @@
 """Reads and writes the JSON of temporal action detection, as published for THUMOS14.
 
-    {"version": "Thumos14-30fps",
+    {"version": "Thumos14-30fps", "classes": ["BaseballPitch", ...],
      "database": {"video_test_0000004": {
         "subset": "Test", "duration": 33.8, "fps": 30.0,
         "annotations": [{"label": "CricketBowling", "label_id": 5, "segment": [0.2, 1.1],
                          "segment(frames)": [6.0, 33.0]}]}}}
 
 Segments are in seconds. ActionFormer and TriDet read this form; they do not use
-`segment(frames)`.
+`segment(frames)` and `classes`. The published file has no `classes`: its label_ids number them.
 """
 
 import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from albar_jax.errors import UserError
@@ -67,31 +67,57 @@ class SegmentedVideo:
     segments: tuple[Segment, ...]
 
 
-def read_database(path: str | os.PathLike[str]) -> tuple[SegmentedVideo, ...]:
+@dataclasses.dataclass(frozen=True)
+class SegmentDatabase:
+    """The content of the JSON.
+
+    Attributes:
+      classes: class names in the order of their numbers. Some may have no segment.
+      videos: the videos in the order of the file.
+    """
+
+    classes: tuple[str, ...]
+    videos: tuple[SegmentedVideo, ...]
+
+
+def read_database(path: str | os.PathLike[str]) -> SegmentDatabase:
     """Reads the JSON.
 
     Raises:
       UserError: the file is malformed, a video has no frame rate, a segment ends before it starts,
         or a label has two numbers or no number from 0 to C - 1.
     """
-    database = json_files.read_object(path).get("database")
+    content = json_files.read_object(path)
+    database = content.get("database")
     if not isinstance(database, dict) or not database:
         raise UserError(f"{path} has no videos under the key 'database'; give {FILE}")
 
     videos = tuple(_video(path, name, entry) for name, entry in database.items())
-    class_numbers(path, videos)
-    return videos
+    listed = _listed_classes(path, content.get("classes"))
+    return SegmentDatabase(_class_names(path, videos, listed), videos)
 
 
-def class_numbers(
-    path: str | os.PathLike[str], videos: Iterable[SegmentedVideo]
-) -> Mapping[str, int]:
-    """Returns the number of each class, in the order of the numbers.
+def _listed_classes(path: str | os.PathLike[str], names: Any) -> tuple[str, ...]:
+    """Checks the list of classes; () if the file has none."""
+    if names is None:
+        return ()
+
+    is_list = isinstance(names, list) and all(isinstance(name, str) and name for name in names)
+    if not is_list or len(set(names)) < len(names):
+        raise UserError(f"{path} has the classes {names!r}; give a list of names, each once")
+    return tuple(composed(name) for name in names)
+
+
+def _class_names(
+    path: str | os.PathLike[str], videos: Iterable[SegmentedVideo], listed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Returns the classes in the order of their numbers.
 
     Raises:
-      UserError: a label has two numbers, or the numbers are not 0 to C - 1, each once.
+      UserError: a label has two numbers, or the numbers are not 0 to C - 1, each once, or they are
+        not the places of their labels in the list of classes.
     """
-    number_of: dict[str, int] = {}
+    number_of = {name: number for number, name in enumerate(listed)}
     for video in videos:
         for segment in video.segments:
             if number_of.setdefault(segment.label, segment.number) != segment.number:
@@ -100,6 +126,11 @@ def class_numbers(
                     f"{number_of[segment.label]} and {segment.number}, the latter in {video.id}; "
                     "give each label one label_id"
                 )
+            if listed and segment.label not in listed:
+                raise UserError(
+                    f"{path} has the label {segment.label!r} in {video.id}, which its list of "
+                    "classes lacks; add it at the end, or correct the label"
+                )
 
     ordered = dict(sorted(number_of.items(), key=lambda pair: pair[1]))
     if list(ordered.values()) != list(range(len(ordered))):
@@ -107,11 +138,16 @@ def class_numbers(
             f"{path} has {len(ordered)} labels with the numbers {sorted(number_of.values())}; "
             f"number them 0 to {len(ordered) - 1}, each once"
         )
-    return ordered
+    return tuple(ordered)
 
 
-def text_of(videos: Iterable[SegmentedVideo]) -> str:
-    """Returns the content of the JSON."""
+def text_of(videos: Iterable[SegmentedVideo], classes: Sequence[str]) -> str:
+    """Returns the content of the JSON.
+
+    Args:
+      videos: the videos.
+      classes: all class names in the order of their numbers, also those without a segment.
+    """
     database = {}
     for video in videos:
         annotations = []
@@ -133,7 +169,8 @@ def text_of(videos: Iterable[SegmentedVideo]) -> str:
             "annotations": annotations,
         }
 
-    return json.dumps({"version": VERSION, "database": database}, indent=1) + "\n"
+    content = {"version": VERSION, "classes": [*classes], "database": database}
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _video(path: str | os.PathLike[str], name: str, entry: Any) -> SegmentedVideo:

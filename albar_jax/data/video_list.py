@@ -20,7 +20,8 @@ def list_videos(names: Sequence[str]) -> tuple[str, ...]:
     """Returns the paths of all named videos, each once, in the order of the names.
 
     A named file is a video whatever its suffix. In a folder, films and archives are found by their
-    suffixes, and a sub-folder with images is one video. Hidden files and folders are skipped.
+    suffixes, and a sub-folder with images is one video. Broken links count as films. Hidden files
+    and folders are skipped.
 
     Args:
       names: paths of files and folders, records, and patterns such as `clips/*.mp4` or
@@ -79,5 +80,6 @@ def _walk(folder: str) -> Iterator[str]:
         # Links to folders may lead in a circle.
         if os.path.isdir(path) and not os.path.islink(path):
             yield from _walk(path)
-        elif suffix(name) in _FILMS and os.path.isfile(path):
+        # A broken link is listed, so that the user learns of a video that cannot be read.
+        elif suffix(name) in _FILMS and (os.path.isfile(path) or not os.path.exists(path)):
             yield path

@@ -18,6 +18,7 @@ from albar_jax.features.clip_rows import ClipRow, manifest_of, read_rows
 
 # Class of the videos without an event.
 NORMAL = "Normal"
+SPLITS = ("train", "test")
 # Frames of a row of features; the public MGFN repeats each score so often.
 FRAMES_PER_ROW = 16
 
@@ -55,8 +56,8 @@ def read_anomaly(path: str | os.PathLike[str]) -> tuple[AnomalyVideo, ...]:
       The videos in the order of the manifest.
 
     Raises:
-      UserError: a file is malformed, an event belongs to no video or to a normal one, or an
-        abnormal test video has no event.
+      UserError: a file is malformed, a split is neither train nor test, an event belongs to no
+        video or to a normal one, or an abnormal test video has no event.
     """
     manifest = manifest_of(path)
     rows = read_rows(manifest)
@@ -65,6 +66,10 @@ def read_anomaly(path: str | os.PathLike[str]) -> tuple[AnomalyVideo, ...]:
 
     videos = []
     for row in rows:
+        if row.split not in SPLITS:
+            raise UserError(
+                f"{row.where} has the split {row.split!r}; {' or '.join(SPLITS)} is needed"
+            )
         spans = events_of.get(row.id, [])
         video = AnomalyVideo(row.id, row.split, row.label, tuple(spans))
         # Its frames would silently count as normal.

@@ -19,7 +19,7 @@ from albar_jax.features.layouts.base import Layout
 from albar_jax.features.row_file import RowFiles, Rows
 from albar_jax.features.video_rows import VideoRow
 from albar_jax.files import replacing, write_text
-from albar_jax.storage.inside import inside, own_folder
+from albar_jax.storage.inside import inside, joined, own_folder
 from albar_jax.storage.journal import AddEntry, Journal, forget
 
 
@@ -137,6 +137,30 @@ class VideoWriter:
     def fail(self, row: VideoRow, reason: str) -> None:
         """Records why a video has no features."""
         self._add_entry(row.id, [], reason)
+
+
+def check_places(folder: Path, layout: Layout, rows: Sequence[VideoRow]) -> None:
+    """Checks the files of all videos before any work.
+
+    Args:
+      folder: folder of the features, which need not exist.
+      layout: the layout of the files.
+      rows: the videos.
+
+    Raises:
+      UserError: the id or the split of a video does not fit the layout, or two videos would have
+        the same file.
+    """
+    id_of: dict[tuple[str, ...], str] = {}
+    for row in rows:
+        parts = layout.path_of(row.id, row.split)
+        joined(folder, *parts)
+        other = id_of.setdefault(parts, row.id)
+        if other != row.id:
+            raise UserError(
+                f"the videos {other!r} and {row.id!r} would have the same file, "
+                f"{'/'.join(parts)}; give them other ids"
+            )
 
 
 def save_rows(path: Path, layout: Layout, rows: Rows, split: str | None) -> None:

@@ -91,7 +91,7 @@ def read_segments(path: str | os.PathLike[str]) -> SegmentTruth:
 
     videos = []
     empty = late = 0
-    for entry in database:
+    for entry in database.videos:
         video = _arrays(entry)
         has_length = video.segments[:, 1] > video.segments[:, 0]
         empty += int((~has_length).sum())
@@ -104,8 +104,7 @@ def read_segments(path: str | os.PathLike[str]) -> SegmentTruth:
     if late:
         notes.append(f"{late} segments of {path} end after their video and are kept, as published")
 
-    classes = tuple(segment_json.class_numbers(path, database))
-    return SegmentTruth(classes, tuple(videos), tuple(notes))
+    return SegmentTruth(database.classes, tuple(videos), tuple(notes))
 
 
 def _arrays(entry: SegmentedVideo) -> LabelledSegments:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest, read_splits
+from albar_jax.data.same_file import file_keys
 from albar_jax.data.video_list import list_videos
 from albar_jax.errors import UserError
 
@@ -39,12 +40,15 @@ def list_rows(names: Sequence[str]) -> tuple[VideoRow, ...]:
       names: one manifest, a file .csv; or files, folders and patterns, see `data.video_list`.
 
     Raises:
-      UserError: a name leads to no video, or two videos would have the same id.
+      UserError: a name leads to no video, two videos would have the same id, or a file is named
+        twice.
     """
     if any(name.endswith(MANIFEST_SUFFIX) for name in names):
         if len(names) > 1:
             raise UserError("--videos takes one manifest, or videos, but not both; name one")
-        return _of_manifest(names[0])
+        rows = _of_manifest(names[0])
+        _check_files(rows, f" in {names[0]}; delete one of the rows")
+        return rows
 
     paths = list_videos(names)
     absolute = [os.path.abspath(path) for path in paths]
@@ -57,6 +61,7 @@ def list_rows(names: Sequence[str]) -> tuple[VideoRow, ...]:
         rows.append(VideoRow(name, path))
 
     _check_ids(rows)
+    _check_files(rows, "; name one of them")
     return tuple(rows)
 
 
@@ -82,4 +87,17 @@ def _check_ids(rows: Sequence[VideoRow]) -> None:
             raise UserError(
                 f"{paths[0]} and {paths[1]} would both have the id {name!r}; write a manifest with "
                 "ids, or name one of them"
+            )
+
+
+def _check_files(rows: Sequence[VideoRow], place_and_remedy: str) -> None:
+    """Raises UserError if two videos are the same file, such as one video in both splits."""
+    first: dict[str, VideoRow] = {}
+    for row, key in zip(rows, file_keys([row.path for row in rows]), strict=True):
+        other = first.setdefault(key, row)
+        if other is not row:
+            splits = f", of the splits {other.split} and {row.split}," if row.split else ""
+            raise UserError(
+                f"the videos {other.id!r} and {row.id!r}{splits} are the same file, "
+                f"{row.path}{place_and_remedy}"
             )

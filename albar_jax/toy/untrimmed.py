@@ -163,4 +163,5 @@ def _write_segments(folder: Path, films: Sequence[Film]) -> None:
                 segments=tuple(segments),
             )
         )
-    (folder / segment_json.FILE).write_text(segment_json.text_of(videos))
+    content = segment_json.text_of(videos, EVENTS["segments"])
+    (folder / segment_json.FILE).write_text(content)

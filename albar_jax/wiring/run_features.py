@@ -14,7 +14,7 @@ from albar_jax.data.failures import FailureLog
 from albar_jax.errors import UserError, full_disk_as_user_error
 from albar_jax.features.crops import View
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
-from albar_jax.features.feature_writer import FeatureWriter, VideoWriter
+from albar_jax.features.feature_writer import FeatureWriter, VideoWriter, check_places
 from albar_jax.features.layouts import open_layout
 from albar_jax.features.video_rows import MANIFEST_SUFFIX, VideoRow, list_rows
 from albar_jax.features.window_batches import ClipBatch, Reading, VideoEnd, WindowBatches
@@ -65,7 +65,7 @@ def run(model: Trained, options: FeatureOptions) -> int:
     check_same_launch(settings | {"config files": executed_files()})
 
     with full_disk_as_user_error(options.out):
-        writer = _open_writer(info, options)
+        writer = _open_writer(info, options, rows)
         maker = FeatureMaker(encoder, writer, _reading(encoder, info, view, options))
         maker.make(rows, options.threads)
         failures = all_gather(maker.failures)
@@ -87,14 +87,16 @@ def _reading(encoder: Encoder, info: FeatureInfo, view: View, options: FeatureOp
     )
 
 
-def _open_writer(info: FeatureInfo, options: FeatureOptions) -> FeatureWriter:
+def _open_writer(
+    info: FeatureInfo, options: FeatureOptions, rows: Sequence[VideoRow]
+) -> FeatureWriter:
     """Opens the folder of the features on all processes, on the first one before the others."""
     manifest = None
     if options.videos[0].endswith(MANIFEST_SUFFIX):
         manifest = Path(options.videos[0])
     layout = open_layout(info, manifest, segments=options.segments)
-
     folder = Path(options.out)
+    check_places(folder, layout, rows)
     if jax.process_index() == 0:
         FeatureWriter(make_folder(folder, "--out"), info, layout)
     # A barrier.

@@ -157,6 +157,20 @@ def test_files_that_are_no_films_have_the_same_errors(films, tmp_path, name):
     assert name in streamed
 
 
+def test_a_broken_link_is_an_unreadable_video_and_no_fault_of_the_disk(films, tmp_path):
+    film = tmp_path / "broken.mp4"
+    film.symlink_to("nowhere.mp4")
+    with pytest.raises(DecodeError, match=r"broken\.mp4: it is a broken link to nowhere\.mp4"):
+        FilmStream(film)
+    cv2.imwrite(str(tmp_path / "1.png"), read_all(films / "mjpeg.avi")[0])
+    (tmp_path / "2.png").symlink_to("gone.png")
+    with pytest.raises(DecodeError, match=r": 2\.png is a broken link to gone\.png"):
+        FilmStream(tmp_path)
+    (tmp_path / "2.png").unlink()
+    (tmp_path / "2.png").symlink_to("1.png")
+    assert len(stream_all(tmp_path)) == 2
+
+
 def test_a_film_opens_no_other_file(films, tmp_path):
     path = tmp_path / "list.txt"
     path.write_text(f"ffconcat version 1.0\nfile {films / 'mjpeg.avi'}\n")

@@ -184,7 +184,13 @@ def test_missing_films_are_counted_and_may_be_skipped(prepare, tmp_path):
     assert f"1 of 5 listed videos are not under {tmp_path / 'validation'} or " in text
     assert prepare(arguments, "--skip-missing")[0] == 0
     assert "video_validation_0000051" in (tmp_path / "out" / "missing.tsv").read_text()
-    assert len(read_segments(tmp_path / "out").videos) == 4
+    truth = read_segments(tmp_path / "out")
+    assert len(truth.videos) == 4
+    # No film of CliffDiving is left after these are missing, too.
+    for name in ("validation/video_validation_0000060", "test/video_test_0000005"):
+        (tmp_path / f"{name}.mp4").unlink()
+    assert prepare(arguments, "--skip-missing")[0] == 0
+    assert read_segments(tmp_path / "out").classes == truth.classes
 
 
 @pytest.mark.parametrize(

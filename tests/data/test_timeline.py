@@ -1,6 +1,9 @@
 """Claim: skipping packets and cutting before the conversion changes no frame and no pixel."""
 
-from collections import Counter
+import itertools
+import sys
+from collections import Counter, deque
+from collections.abc import Sequence
 
 import av
 import barcode
@@ -11,7 +14,7 @@ from av.video.frame import PictureType
 from test_decode import NUMBERS, index_sets
 
 from albar_jax.data.decode import open_video
-from albar_jax.data.readers import film, frame_headers, pyav
+from albar_jax.data.readers import film, frame_headers, pyav, timeline
 from albar_jax.data.readers.film import Film
 from albar_jax.data.readers.pyav import PyAVVideo
 
@@ -373,3 +376,40 @@ def test_only_keyframes_that_replace_everything_are_starts(codec, cases):
 )
 def test_films_without_a_sure_timeline_are_decoded_whole(codec, first, data):
     assert frame_headers.starts_of(codec, [av.Packet(first), av.Packet(data)]) == []
+
+
+class PassingPackets(Sequence):
+    """Packets of a film, made anew at each iteration; counts those that are held for long."""
+
+    def __init__(self, packets):
+        self._packets = packets
+        self.num_held = 0
+
+    def __iter__(self):
+        last = deque()
+        for packet in self._packets:
+            passing = av.Packet(bytes(packet))
+            passing.pts = packet.pts
+            last.append(passing)
+            yield passing
+            del passing
+            # A B-frame may wait for its place.
+            if len(last) > 3:
+                oldest = last.popleft()
+                # This name, and the argument of the function.
+                self.num_held += sys.getrefcount(oldest) > 2
+
+    def __len__(self):
+        return len(self._packets)
+
+    def __getitem__(self, place):
+        return next(itertools.islice(self, place, None))
+
+
+@pytest.mark.parametrize("name", ["xvid_bframes.avi", "mjpeg.avi", "h264_gop250.mp4", "vp9.webm"])
+def test_whether_the_frames_are_sure_is_found_without_holding_packets(films, name):
+    with av.open(str(films / name)) as film:
+        passing = PassingPackets([packet for packet in film.demux(video=0) if packet.size])
+        assert timeline.is_sure(film.format.name, film.streams.video[0], passing)
+    assert len(passing) >= 10
+    assert not passing.num_held

@@ -77,6 +77,15 @@ def test_a_link_to_its_own_folder_is_not_followed(tree):
     assert list_videos(["films"]) == IN_FILMS
 
 
+def test_broken_links_are_listed(tree):
+    os.symlink("nowhere.mp4", "films/deep/broken.mp4")
+    os.symlink("circle.mp4", "films/deep/circle.mp4")
+    os.symlink("nowhere.txt", "films/deep/broken.txt")
+    expected = ("films/deep/broken.mp4", "films/deep/c.avi", "films/deep/circle.mp4")
+    assert list_videos(["films/deep"]) == list_videos(["films/d*/*.[am]*"]) == expected
+    assert list_videos(["films/deep/broken.mp4"]) == expected[:1]
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

@@ -79,3 +79,10 @@ def test_an_id_that_is_listed_twice_is_refused(tmp_path):
     manifest = MANIFEST + "Abuse/copy.mp4,Abuse,test,Abuse028_x264\n"
     with pytest.raises(UserError, match="line 5 of .* lists the id 'Abuse028_x264' a second time"):
         read_anomaly(write(tmp_path, manifest=manifest))
+
+
+@pytest.mark.parametrize("split", ["", "tset", "Test"])
+def test_a_split_that_is_neither_train_nor_test_is_refused(tmp_path, split):
+    manifest = f"{MANIFEST}Abuse/other.mp4,Abuse,{split},other\n"
+    with pytest.raises(UserError, match=f"line 5 of .* has the split '{split}'; train or test is"):
+        read_anomaly(write(tmp_path, manifest=manifest))

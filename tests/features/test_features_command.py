@@ -56,6 +56,7 @@ def films(tmp_path_factory) -> Path:
     for name, count in FILMS.items():
         write_film(folder / f"{name}.avi", count)
     (folder / "bad.avi").write_bytes(b"not a film" * 99)
+    (folder / "broken.avi").symlink_to("nowhere.avi")
     return folder
 
 
@@ -129,8 +130,11 @@ def test_the_description_names_encoder_windows_and_unreadable_videos(made):
     assert features.info.preset is None
     assert features.info.encoder["network"] == "micro"
     assert len(features.info.encoder["weights"]) == 64
-    assert list(features.unreadable) == ["bad"]
-    assert "bad.avi" in (made / "unreadable.tsv").read_text()
+    assert list(features.unreadable) == ["bad", "broken"]
+    assert "broken link to nowhere.avi" in features.unreadable["broken"]
+    listed = (made / "unreadable.tsv").read_text()
+    assert "bad.avi" in listed
+    assert "broken.avi" in listed
     assert not (made / ".made").exists()
 
 
@@ -282,7 +286,7 @@ def test_a_folder_of_other_files_and_a_folder_without_readable_videos_are_refuse
 
 
 def test_rows_of_a_manifest_have_their_split_and_class(weights, films, tmp_path):
-    shutil.copytree(films, tmp_path / "films")
+    shutil.copytree(films, tmp_path / "films", symlinks=True)
     (tmp_path / "manifest.csv").write_text(
         "path,label,split,id\nfilms/b.avi,up,test,x/b\nfilms/d.avi,down,train,d\n"
     )
@@ -317,6 +321,39 @@ def test_two_videos_do_not_share_an_id(films, tmp_path):
     (tmp_path / "manifest.csv").write_text("path,label\na.avi,up\n")
     with pytest.raises(UserError, match="one manifest, or videos"):
         list_rows([str(tmp_path / "manifest.csv"), str(tmp_path / "a.avi")])
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (["a.avi,up,train,x", "b.avi,up,test,x"], "lists the id 'x' twice"),
+        (["a.avi,up,train,x", "a.avi,up,test,y"], "'x' and 'y', of the splits train and test, are"),
+        (["a.avi,up,train,x", "link.avi,up,train,y"], "are the same file, "),
+        (
+            ["a.avi,up,train,x", "b.avi,up,test,./x"],
+            "'x' and './x' would have the same file, x.npy",
+        ),
+        (["a.avi,up,train,../x", "b.avi,up,test,y"], "'../x.npy' cannot name a file in "),
+    ],
+)
+def test_contradictions_of_a_manifest_are_refused_before_any_work(
+    weights, films, tmp_path, capsys, rows, says
+):
+    for name in ("a.avi", "b.avi"):
+        shutil.copy(films / name, tmp_path)
+    (tmp_path / "link.avi").symlink_to("a.avi")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("".join(f"{row}\n" for row in ("path,label,split,id", *rows)))
+    assert cli.run(command(weights, manifest, tmp_path / "out")) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_film_and_a_link_to_it_are_not_two_videos(films, tmp_path):
+    shutil.copy(films / "a.avi", tmp_path)
+    (tmp_path / "link.avi").symlink_to("a.avi")
+    with pytest.raises(UserError, match="'a' and 'link' are the same file, .*; name one of them"):
+        list_rows([str(tmp_path)])
 
 
 def test_an_id_of_another_film_is_refused(weights, films, tmp_path, capsys):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from albar_jax.data import segment_json
-from albar_jax.data.segment_json import Segment, SegmentedVideo
+from albar_jax.data.segment_json import Segment, SegmentDatabase, SegmentedVideo
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
@@ -212,12 +212,16 @@ SEGMENTS = (
 )
 
 
+# No video has the last class.
+ANNOTATED = SegmentDatabase(("CliffDiving", "Diving", "Shotput"), SEGMENTS)
+
+
 @pytest.fixture
 def tridet(tmp_path, monkeypatch):
     """Returns a function that writes the layout and runs in its folder."""
 
     def write(preset: str = "dense", **changes):
-        layout = TridetLayout(info("tridet", preset), SEGMENTS)
+        layout = TridetLayout(info("tridet", preset), ANNOTATED)
         videos = {}
         arrays = {}
         for seed, (name, split) in enumerate(
@@ -251,6 +255,8 @@ def test_tridet_reads_features_labels_and_subsets(tridet, tmp_path):
     # The truth of a video without features would count in the evaluation.
     database = json.loads(Path("thumos14.json").read_text())["database"]
     assert list(database) == ["video_validation_1", "video_test_1"]
+    # The classes keep their numbers, also those that no video has.
+    assert segment_json.read_database("thumos14.json").classes == ANNOTATED.classes
 
 
 @pytest.mark.parametrize("preset", ["dense", "author", "span"])
@@ -330,11 +336,33 @@ def test_tridet_gets_its_own_settings_but_for_five(tridet):
 
 def test_tridet_refuses_crops_and_videos_that_are_too_long(tmp_path):
     with pytest.raises(UserError, match="--crops is 10; TriDet reads one row"):
-        TridetLayout(info("tridet", crops=10), SEGMENTS)
-    layout = TridetLayout(info("tridet"), SEGMENTS)
+        TridetLayout(info("tridet", crops=10), ANNOTATED)
+    layout = TridetLayout(info("tridet"), ANNOTATED)
     videos = {"video_test_1": VideoInfo("x", 4 * 13825, 13825, 30.0, "test")}
     with pytest.raises(UserError, match=r"13,825 rows, .* at most 13,824; .* with --hop 8"):
         layout.finish(tmp_path, videos)
+
+
+def test_tridet_refuses_annotations_that_do_not_fit_before_any_work(tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("path,label,split\nvideo_test_2.mp4,Diving,train\n")
+    annotations = tmp_path / "thumos14.json"
+
+    # Only the videos of the manifest count.
+    long = dataclasses.replace(SEGMENTS[1], duration=4000)
+    text = segment_json.text_of([long, SEGMENTS[2]], ANNOTATED.classes)
+    annotations.write_text(text)
+    layout = open_layout(info("tridet"), manifest)
+    with pytest.raises(UserError, match="video_test_2 has the split 'train' in the manifest, and "):
+        layout.path_of("video_test_2", "train")
+
+    long = dataclasses.replace(SEGMENTS[2], duration=4000)
+    annotations.write_text(segment_json.text_of([long], ANNOTATED.classes))
+    with pytest.raises(UserError, match=r"video_test_2 has 30,000 rows, .* with --hop 12"):
+        open_layout(info("tridet"), manifest)
+    annotations.write_text(segment_json.text_of(SEGMENTS[:1], ANNOTATED.classes))
+    with pytest.raises(UserError, match="none of the 1 videos is annotated"):
+        open_layout(info("tridet"), manifest)
 
 
 def test_layouts_need_the_annotations_beside_the_manifest(tmp_path):
@@ -347,7 +375,7 @@ def test_layouts_need_the_annotations_beside_the_manifest(tmp_path):
         open_layout(info("mgfn"), manifest)
     with pytest.raises(UserError, match=r"thumos14.json: No such file"):
         open_layout(info("tridet"), manifest)
-    (tmp_path / "thumos14.json").write_text(segment_json.text_of(SEGMENTS))
+    (tmp_path / "thumos14.json").write_text(segment_json.text_of(SEGMENTS, ANNOTATED.classes))
     assert open_layout(info("tridet"), manifest).shape_of(9, "test") == (9, WIDTH)
     with pytest.raises(UserError, match="--segments is for --layout mgfn"):
         open_layout(info("tridet"), manifest, segments=True)

@@ -57,10 +57,29 @@ def test_segments_become_arrays_and_twins_keep_both_labels(tmp_path):
 def test_writing_and_reading_returns_the_same(tmp_path):
     before = segment_json.read_database(write(tmp_path, VIDEO, changed(subset="Validation")))
     path = tmp_path / "again.json"
-    path.write_text(segment_json.text_of(before))
+    path.write_text(segment_json.text_of(before.videos, before.classes))
     assert segment_json.read_database(path) == before
     entry = json.loads(path.read_text())["database"]["video_0"]["annotations"][0]
     assert entry["segment(frames)"] == [30.0, 75.0]
+
+
+def test_classes_keep_their_numbers_where_no_video_has_them(tmp_path):
+    path = write(tmp_path, VIDEO)
+    content = json.loads(path.read_text())
+
+    def classes(*names) -> tuple[str, ...]:
+        path.write_text(json.dumps(content | {"classes": names}))
+        return read_segments(path).classes
+
+    names = ("CliffDiving", "Diving", "Shotput")
+    assert classes(*names) == names
+    with pytest.raises(UserError, match="'Diving' the numbers 2 and 1"):
+        classes("CliffDiving", "Shotput", "Diving")
+    with pytest.raises(UserError, match="the label 'Diving' in video_0, which its list of classes"):
+        classes("CliffDiving")
+    for wrong in (("A", "A"), ("A", 1), ("",)):
+        with pytest.raises(UserError, match="give a list of names, each once"):
+            classes(*wrong)
 
 
 def test_segments_without_length_are_dropped_and_late_ones_kept(tmp_path):

@@ -41,9 +41,10 @@ class Lists:
 
 def from_json(path: Path) -> Lists:
     """Reads the published JSON. Raises UserError; see `segment_json.read_database`."""
-    videos = segment_json.read_database(path)
+    database = segment_json.read_database(path)
+    videos = database.videos
     return Lists(
-        tuple(segment_json.class_numbers(path, videos)),
+        database.classes,
         {video.id: video.split for video in videos},
         {video.id: video.segments for video in videos},
         {video.id: Times(video.fps, video.duration) for video in videos},

@@ -83,7 +83,7 @@ def read(
         unlisted=named.others([*lists.segments]),
         tables={
             segment_json.FILE: lambda ids: segment_json.text_of(
-                video for name, video in videos_of.items() if name in ids
+                (video for name, video in videos_of.items() if name in ids), lists.classes
             )
         },
     )

@@ -1,7 +1,7 @@
 """Finds the pictures of MPEG-4 part 2 (DivX, XviD) in a film's packets, and their display order."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import av
 
@@ -40,24 +40,42 @@ def pictures_of(
       Packets with one picture each, and the positions of the shown ones in display order. If the
       order is not sure without decoding, the packets are unchanged and the order is empty.
     """
-    splitter = _Splitter(header or b"")
+    singles: list[av.Packet] = []
+    order = order_of(header, packets, singles.append)
+    return (singles, order) if order else (packets, [])
+
+
+def order_of(
+    header: bytes | None,
+    packets: Iterable[av.Packet],
+    keep: Callable[[av.Packet], None] = lambda packet: None,
+) -> list[int]:
+    """Finds the display order of pictures without holding their packets in memory.
+
+    Args:
+      header: header of the stream.
+      packets: packets in decoding order.
+      keep: called with a packet for each picture.
+
+    Returns:
+      See `pictures_of`.
+    """
+    splitter = _Splitter(header or b"", keep)
     try:
         for packet in packets:
             splitter.add(packet)
     except _UnusualPacketError:
-        return packets, []
+        return []
 
     # Decoders that do not expect B-frames show every picture at once, until the first B-frame.
     if B_VOP in splitter.kinds and not splitter.announces_b_frames():
-        return packets, []
+        return []
     # The film begins between keyframes.
     if splitter.kinds[:1] != [I_VOP]:
-        return packets, []
+        return []
 
     # A B-frame that is held at the end is never shown.
-    shown_kinds = splitter.kinds[: len(splitter.singles)]
-
-    return splitter.singles, _display_order(shown_kinds)
+    return _display_order(splitter.kinds[: splitter.num_singles])
 
 
 class _Splitter:
@@ -65,14 +83,16 @@ class _Splitter:
 
     Args:
       header: header of the stream.
+      keep: called with packets of one picture each.
 
     Attributes:
-      singles: packets with one picture each.
+      num_singles: number of these packets.
       kinds: types of the pictures in decoding order, without empty pictures.
     """
 
-    def __init__(self, header: bytes):
-        self.singles: list[av.Packet] = []
+    def __init__(self, header: bytes, keep: Callable[[av.Packet], None]):
+        self.num_singles = 0
+        self._keep = keep
         self.kinds: list[int] = []
         self._layers = _layers(header)
         # The B-frame of a packed packet, until the decoder outputs it.
@@ -83,7 +103,7 @@ class _Splitter:
         if packet.size == NULL_SIZE:
             # The decoder outputs the held B-frame for any packet.
             if self._held is not None:
-                self.singles.append(self._held)
+                self._emit(self._held)
             self._held = None
             return
 
@@ -94,11 +114,15 @@ class _Splitter:
         if len(vops) == 1:
             self._add_single(packet, vops[0], is_empty=are_empty[0])
         elif len(vops) == 2 and self._held is None and not any(are_empty):
-            self.singles.append(_packet(head + VOP_START + vops[0]))
+            self._emit(_packet(head + VOP_START + vops[0]))
             self._held = _packet(VOP_START + vops[1])
             self.kinds += [_kind(vop) for vop in vops]
         else:
             raise _UnusualPacketError
+
+    def _emit(self, single: av.Packet) -> None:
+        self.num_singles += 1
+        self._keep(single)
 
     def announces_b_frames(self) -> bool:
         """Returns whether all headers tell the decoder to expect B-frames."""
@@ -108,12 +132,12 @@ class _Splitter:
         """Adds a packet with one picture."""
         if self._held is not None:
             # The decoder outputs the held B-frame and holds the new picture instead.
-            self.singles.append(self._held)
+            self._emit(self._held)
             self._held = None if is_empty else packet
         elif is_empty:
             raise _UnusualPacketError
         else:
-            self.singles.append(packet)
+            self._emit(packet)
 
         if not is_empty:
             self.kinds.append(_kind(vop))

@@ -93,7 +93,7 @@ def timeline_of(
       stream: the video stream.
       packets: its packets in decoding order.
     """
-    pictures, order, starts = _pictures_of(container, stream, packets)
+    pictures, order, starts = _pictures_of(container, stream, packets, keeps=True)
     positions = [position for position in order if not pictures[position].is_discard]
     if not positions:
         return None
@@ -122,14 +122,17 @@ def is_sure(container: str, stream: av.VideoStream, packets: Sequence[av.Packet]
       stream: the video stream; its decoder has not decoded anything.
       packets: its packets in decoding order. They may be read from the file at each iteration.
     """
-    _, order, _ = _pictures_of(container, stream, packets)
+    _, order, _ = _pictures_of(container, stream, packets, keeps=False)
     return bool(order)
 
 
-def _pictures_of(container: str, stream: av.VideoStream, packets: Sequence[av.Packet]) -> _Pictures:
+def _pictures_of(
+    container: str, stream: av.VideoStream, packets: Sequence[av.Packet], *, keeps: bool
+) -> _Pictures:
     """Returns packets with one picture each, their display order, and the starts.
 
-    The order is empty if it is not sure. See `Timeline` for the starts.
+    The order is empty if it is not sure. See `Timeline` for the starts. Unless `keeps`, no packet
+    is held in memory, and the packets are returned as they were given.
     """
     nothing: _Pictures = packets, [], {}
     if container not in (AVI, *TIMED):
@@ -140,6 +143,11 @@ def _pictures_of(container: str, stream: av.VideoStream, packets: Sequence[av.Pa
         return nothing
 
     context = stream.codec_context
+    if context.codec.canonical_name == "mpeg4":
+        if not keeps:
+            return packets, mpeg4.order_of(context.extradata, packets), {0: 0}
+        return *mpeg4.pictures_of(context.extradata, packets), {0: 0}
+
     return _pictures(context.codec.canonical_name, container, context, packets)
 
 
@@ -150,10 +158,6 @@ def _pictures(
     if codec == "mjpeg":
         order = list(range(len(packets))) if _stand_alone(packets) else []
         return packets, order, dict(enumerate(order))
-
-    if codec == "mpeg4":
-        packets, order = mpeg4.pictures_of(context.extradata, packets)
-        return packets, order, {0: 0}
 
     if codec in ("h264", "hevc") and container in TIMED:
         return packets, *_order_and_starts(codec, context, packets)
@@ -168,13 +172,16 @@ def _pictures(
 
 def _stand_alone(packets: Sequence[av.Packet]) -> bool:
     """Returns whether every JPEG has its own tables and does not rely on the previous picture's."""
-    headers = [bytes(packet).partition(b"\xff\xda")[0] for packet in packets]
+    have_huffman_tables = set()
+    for packet in packets:
+        header = bytes(packet).partition(b"\xff\xda")[0]
+        # JPEGs without Huffman tables use the standard tables.
+        have_huffman_tables.add(b"\xff\xc4" in header)
+        has_quantization_tables = b"\xff\xdb" in header
+        if len(have_huffman_tables) > 1 or not has_quantization_tables:
+            return False
 
-    # JPEGs without Huffman tables use the standard tables.
-    have_huffman_tables = {b"\xff\xc4" in header for header in headers}
-    have_quantization_tables = all(b"\xff\xdb" in header for header in headers)
-
-    return len(have_huffman_tables) == 1 and have_quantization_tables
+    return bool(have_huffman_tables)
 
 
 def _order_and_starts(

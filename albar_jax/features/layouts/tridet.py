@@ -8,7 +8,7 @@ The paths in the settings are relative to the folder of the features, so the pro
 there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from jaxtyping import Float32
 
 from albar_jax.data import segment_json
 from albar_jax.data.labels import some
-from albar_jax.data.segment_json import SegmentedVideo
+from albar_jax.data.segment_json import SegmentDatabase, SegmentedVideo
 from albar_jax.errors import UserError
+from albar_jax.features.clip_rows import read_rows
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.features.layouts import tridet_settings
 from albar_jax.features.layouts.base import LayoutKind
@@ -38,22 +39,29 @@ class TridetLayout:
 
     Args:
       info: the settings of the features.
-      truth: the annotated videos.
+      truth: the annotations.
 
     Raises:
       UserError: the features have several crops.
     """
 
-    def __init__(self, info: FeatureInfo, truth: Sequence[SegmentedVideo]):
+    def __init__(self, info: FeatureInfo, truth: SegmentDatabase):
         if info.crops != 1:
             raise UserError(
                 f"--crops is {info.crops}; TriDet reads one row for each window, so give --crops 1"
             )
         self._info = info
         self._truth = truth
+        self._split_of = {video.id: video.split for video in truth.videos}
 
     def path_of(self, video: str, split: str | None) -> tuple[str, ...]:
         """See `Layout.path_of`."""
+        annotated = self._split_of.get(video, split)
+        if split != annotated:
+            raise UserError(
+                f"the video {video} has the split {split!r} in the manifest, and {annotated!r} in "
+                f"{segment_json.FILE}; correct one of them"
+            )
         return parts_of(f"{video}.npy")
 
     def shape_of(self, rows: int, split: str | None) -> tuple[int, ...]:
@@ -67,15 +75,11 @@ class TridetLayout:
 
     def finish(self, out: Path, videos: Mapping[str, VideoInfo]) -> Sequence[str]:
         """See `Layout.finish`. Writes the annotations and the settings."""
-        _check_length(videos, self._info.windows.hop)
-        covered = [video for video in self._truth if video.id in videos]
-        if not covered:
-            raise UserError(
-                f"none of the {len(videos)} videos is annotated; give the manifest that "
-                "`albar prepare thumos14` writes"
-            )
-
-        write_text(inside(out, segment_json.FILE), segment_json.text_of(covered))
+        rows = {name: video.rows for name, video in videos.items()}
+        _check_length(rows, self._info.windows.hop)
+        covered = _annotated(videos, self._truth)
+        content = segment_json.text_of(covered, self._truth.classes)
+        write_text(inside(out, segment_json.FILE), content)
         settings = tridet_settings.text_of(
             json_file=segment_json.FILE,
             width=self._info.width,
@@ -95,7 +99,7 @@ class TridetLayout:
     ) -> list[str]:
         """Describes videos that are missing on one side, and frame rates that differ."""
         notes = []
-        annotated = {video.id for video in self._truth}
+        annotated = self._split_of.keys()
         lacking = sorted(annotated - videos.keys())
         if lacking:
             notes.append(
@@ -125,7 +129,16 @@ def open_tridet(info: FeatureInfo, manifest: Path | None, segments: bool) -> Tri
             "--layout tridet needs the manifest that `albar prepare thumos14` writes; give "
             "--videos data/thumos14/manifest.csv"
         )
-    return TridetLayout(info, segment_json.read_database(manifest.with_name(segment_json.FILE)))
+
+    truth = segment_json.read_database(manifest.with_name(segment_json.FILE))
+    rows_of = {}
+    for video in _annotated([row.id for row in read_rows(manifest)], truth):
+        # By its stated duration, before anything is extracted.
+        frames = max(1, round(video.duration * video.fps))
+        rows_of[video.id] = info.windows.rows(frames)
+    _check_length(rows_of, info.windows.hop)
+
+    return TridetLayout(info, truth)
 
 
 def frames_of(windows: Windows) -> int:
@@ -139,13 +152,24 @@ def frames_of(windows: Windows) -> int:
     return windows.frames * windows.stride
 
 
-def _check_length(videos: Mapping[str, VideoInfo], hop: int) -> None:
+def _annotated(ids: Collection[str], truth: SegmentDatabase) -> list[SegmentedVideo]:
+    """Returns the videos among these that are annotated. Raises UserError if none is."""
+    annotated = [video for video in truth.videos if video.id in ids]
+    if not annotated:
+        raise UserError(
+            f"none of the {len(ids)} videos is annotated; give the manifest that "
+            "`albar prepare thumos14` writes"
+        )
+    return annotated
+
+
+def _check_length(rows_of: Mapping[str, int], hop: int) -> None:
     """Raises UserError if a video has more rows than TriDet takes."""
-    longest = max(videos, key=lambda name: videos[name].rows, default=None)
+    longest = max(rows_of, key=rows_of.__getitem__, default=None)
     if longest is None:
         return
 
-    rows = videos[longest].rows
+    rows = rows_of[longest]
     if rows > tridet_settings.MOST_ROWS:
         larger = hop * -(-rows // tridet_settings.MOST_ROWS)
         raise UserError(
