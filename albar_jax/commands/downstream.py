@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from albar_jax.downstream.recipes import RECIPES, Option, list_options
+from albar_jax.downstream.recipes import RECIPES, Option, list_options, make_recipe
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 
@@ -39,7 +39,11 @@ def _add_train(command: flags.Parser) -> None:
     _add_inputs(command)
     command.add_path("--workdir", "folder for checkpoints, log and figures")
     command.add_seed()
-    group = command.add_argument_group("recipe", "the published recipe is the default")
+    _add_recipe(command, "the published recipe is the default")
+
+
+def _add_recipe(command: flags.Parser, description: str) -> None:
+    group = command.add_argument_group("recipe", description)
     for option in list_options():
         group.add_argument(
             option.flag,
@@ -64,9 +68,23 @@ def _add_evaluate(command: flags.Parser) -> None:
         "--weights",
         type=flags.spec,
         metavar="FILE",
-        help="weights of the original program instead of --workdir, with its recipe",
+        help="weights of the original program instead of --workdir",
+    )
+    command.add_argument(
+        "--frames-per-score",
+        type=flags.count,
+        metavar="N",
+        help="with --scores of mgfn: frames that each score stands for, 1 for a score per frame; "
+        "with --features, the numbers of scores are checked against the frames of the videos",
+    )
+    command.add_argument(
+        "--published-numbering",
+        action="store_true",
+        help="tridet: let predictions of classes that the annotations lack count for others, as "
+        "the published program does, instead of dropping them",
     )
     command.add_path("--out", "folder for the table and the predictions")
+    _add_recipe(command, "with --weights; a training has its own, and --scores need none")
 
 
 def _add_export(command: flags.Parser) -> None:
@@ -86,9 +104,7 @@ def _add_export(command: flags.Parser) -> None:
 
 def _add_inputs(command: flags.Parser) -> None:
     command.add_argument("--head", choices=list(RECIPES), metavar="|".join(RECIPES), help="head")
-    command.add_path(
-        "--features", "folder that `albar features` has written, in any layout `plain`"
-    )
+    command.add_path("--features", "folder that `albar features` has written in the layout `plain`")
     command.add_path(
         "--annotations",
         "manifest.csv with events.csv beside it (mgfn), or the JSON of segments (tridet)",
@@ -97,7 +113,7 @@ def _add_inputs(command: flags.Parser) -> None:
     command.add_argument(
         "--skip-missing",
         action="store_true",
-        help="leave out annotated videos without features, and list them",
+        help="leave out annotated videos without features or predictions, and list them",
     )
 
 
@@ -116,13 +132,21 @@ def _require(options: argparse.Namespace, *names: str) -> None:
             raise UserError(f"--{name} is missing; `albar downstream --help` has an example")
 
 
-def _bind_train(options: argparse.Namespace) -> Callable[[], int | None]:
-    _require(options, "head", "features", "annotations", "workdir")
+def _recipe(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the fields of the recipe that the command line states."""
     prefix = "recipe."
     values = {}
     for name, value in vars(options).items():
         if name.startswith(prefix) and value is not None:
             values[name.removeprefix(prefix)] = value
+
+    return values
+
+
+def _bind_train(options: argparse.Namespace) -> Callable[[], int | None]:
+    _require(options, "head", "features", "annotations", "workdir")
+    values = _recipe(options)
+    make_recipe(options.head, values)
 
     # These modules import JAX.
     from albar_jax.wiring import program, run_downstream
@@ -142,6 +166,44 @@ def _bind_train(options: argparse.Namespace) -> Callable[[], int | None]:
 
 def _bind_evaluate(options: argparse.Namespace) -> Callable[[], int | None]:
     _require(options, "out")
+    _check_evaluate(options)
+
+    from albar_jax.wiring import downstream_evaluation, program
+
+    out = str(options.out)
+    features = _text(options.features)
+    annotations = _text(options.annotations)
+    shared = {
+        "skip_missing": options.skip_missing,
+        "published_numbering": options.published_numbering,
+    }
+
+    def evaluate() -> int:
+        program.keep_compiled()
+        if options.scores:
+            return downstream_evaluation.run_scores(
+                *(options.head, str(options.scores), str(annotations), out),
+                features=features,
+                frames_per_score=options.frames_per_score,
+                **shared,
+            )
+        if options.weights:
+            return downstream_evaluation.run_weights(
+                *(options.head, options.weights, str(features), str(annotations), out),
+                recipe=_recipe(options),
+                **shared,
+            )
+
+        workdirs = list(map(str, options.workdir))
+        return downstream_evaluation.run_workdirs(
+            workdirs, out, features=features, annotations=annotations, **shared
+        )
+
+    return lambda: program.run(evaluate)
+
+
+def _check_evaluate(options: argparse.Namespace) -> None:
+    """Raises UserError for options of `evaluate` that are missing or do not go together."""
     sources = [options.workdir, options.scores, options.weights]
     if sum(map(bool, sources)) != 1:
         raise UserError(
@@ -155,31 +217,24 @@ def _bind_evaluate(options: argparse.Namespace) -> Callable[[], int | None]:
         flags.refuse_unused(options, ("--features", "--skip-missing"), "with --scores")
     if options.weights:
         _require(options, "head", "features", "annotations")
+        make_recipe(options.head, _recipe(options))
 
-    from albar_jax.wiring import downstream_evaluation, program
-
-    out = str(options.out)
-    shared = {"skip_missing": options.skip_missing}
-    features = _text(options.features)
-    annotations = _text(options.annotations)
-
-    def evaluate() -> int:
-        program.keep_compiled()
-        if options.scores:
-            return downstream_evaluation.run_scores(
-                options.head, str(options.scores), str(annotations), out
-            )
-        if options.weights:
-            return downstream_evaluation.run_weights(
-                options.head, options.weights, str(features), str(annotations), out, **shared
-            )
-
-        workdirs = list(map(str, options.workdir))
-        return downstream_evaluation.run_workdirs(
-            workdirs, out, features=features, annotations=annotations, **shared
+    if options.workdir and options.head:
+        raise UserError("--head belongs to --scores or --weights; a --workdir states its own")
+    if not options.weights and _recipe(options):
+        flag = "--" + next(iter(_recipe(options))).replace("_", "-")
+        raise UserError(
+            f"{flag} is of the recipe, which is given with --weights only; leave it out"
         )
 
-    return lambda: program.run(evaluate)
+    needs_frames = bool(options.scores) and options.head == "mgfn"
+    if needs_frames and not options.frames_per_score:
+        raise UserError(
+            "--frames-per-score is missing; give 16 for one score per row of the public MGFN, or 1 "
+            "for one score per frame"
+        )
+    if options.frames_per_score and not needs_frames:
+        raise UserError("--frames-per-score belongs to --scores with --head mgfn; leave it out")
 
 
 def _text(path: Path | None) -> str | None:

@@ -12,8 +12,8 @@ from jaxtyping import Array, Int
 from albar_jax.types import Metrics, Params
 
 # Video id -> name of an array -> the array. MGFN: "scores", float32 (T,), one anomaly score per row
-# of the features. TriDet: "segments", float32 (n, 2) in seconds; "scores", float32 (n,); "labels",
-# int32 (n,).
+# of the features; "frames_per_score", int32 (). TriDet: "segments", float32 (n, 2) in seconds;
+# "scores", float32 (n,); "labels", int32 (n,).
 Predictions = Mapping[str, Mapping[str, np.ndarray]]
 # One batch of fixed shapes, by the names that the head's training step reads.
 HostBatch = Mapping[str, np.ndarray]
@@ -117,6 +117,11 @@ class HeadKind:
       read_truth: reads the annotations that `albar prepare` writes.
       evaluate: returns figures and notes of predictions, also of other programs; numpy only.
       read_predictions: reads the predictions of other programs for a truth.
+      with_frames: states how many frames each score of another program stands for, and checks their
+        number: (predictions, truth, frames per score, number of frames of known videos) ->
+        predictions. None if predictions are in seconds.
+      evaluate_published: the same as `evaluate` with the oddities of the published evaluation; None
+        if it has none.
       tests_each_epoch: whether the head is tested after each epoch, so that "best on test" can be
         reported beside "last", as MGFN does.
     """
@@ -128,4 +133,6 @@ class HeadKind:
     read_truth: Callable[[Path], Any]
     evaluate: Callable[[Any, Predictions], Evaluation]
     read_predictions: Callable[[Path, Any], Predictions]
+    with_frames: Callable[[Predictions, Any, int, Mapping[str, int]], Predictions] | None
+    evaluate_published: Callable[[Any, Predictions], Evaluation] | None
     tests_each_epoch: bool

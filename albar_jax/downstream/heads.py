@@ -1,5 +1,7 @@
 """The table of downstream heads."""
 
+import functools
+
 from albar_jax.downstream.base import HeadKind
 from albar_jax.downstream.mgfn import evaluation as mgfn_evaluation
 from albar_jax.downstream.mgfn import other_scores
@@ -20,6 +22,8 @@ HEADS: dict[str, HeadKind] = {
         read_truth=read_anomaly,
         evaluate=mgfn_evaluation.evaluate,
         read_predictions=other_scores.read_predictions,
+        with_frames=other_scores.with_frames,
+        evaluate_published=None,
         tests_each_epoch=True,
     ),
     "tridet": HeadKind(
@@ -30,6 +34,8 @@ HEADS: dict[str, HeadKind] = {
         read_truth=read_segments,
         evaluate=tridet_evaluation.evaluate,
         read_predictions=tridet_evaluation.read_predictions,
+        with_frames=None,
+        evaluate_published=functools.partial(tridet_evaluation.evaluate, published_numbering=True),
         tests_each_epoch=False,
     ),
 }

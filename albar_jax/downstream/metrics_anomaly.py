@@ -5,6 +5,7 @@ average precision, which other programs report.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -25,6 +26,13 @@ class Area:
     reason: str = ""
 
 
+# (anomalous frames, all frames) above each score -> heights and places of the points of a curve.
+_Curve = Callable[
+    [Int[np.ndarray, " m"], Int[np.ndarray, " m"]],
+    tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]],
+]
+
+
 def roc_auc(truth: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> Area:
     """Returns the area under the ROC curve.
 
@@ -38,35 +46,40 @@ def roc_auc(truth: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> 
     Raises:
       UserError: the lengths differ, or a score is not a finite number.
     """
-    _check(truth, scores)
-    if reason := _undefined(truth):
-        return Area(None, reason)
-
-    hits, chosen = _counts(truth, scores)
-    recall = np.append(0, hits / hits[-1])
-    misses = chosen - hits
-    false_alarms = np.append(0, misses / misses[-1])
-    return Area(_trapezoid(recall, false_alarms))
+    return _area(truth, scores, _roc)
 
 
 def pr_auc(truth: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> Area:
     """Returns the area under the precision-recall curve, which begins at recall 0, precision 1.
 
-    Args:
-      truth: 0 or 1 for each frame.
-      scores: a higher score means that the frame is more likely anomalous.
-
-    Raises:
-      UserError: the lengths differ, or a score is not a finite number.
+    Arguments and errors are the same as in `roc_auc`.
     """
+    return _area(truth, scores, _precision_recall)
+
+
+def _area(truth: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"], curve: _Curve) -> Area:
+    """Returns the area under a curve, or why it is undefined."""
     _check(truth, scores)
     if reason := _undefined(truth):
         return Area(None, reason)
 
-    hits, chosen = _counts(truth, scores)
-    recall = np.append(0, hits / hits[-1])
-    precision = np.append(1, hits / chosen)
-    return Area(_trapezoid(precision, recall))
+    heights, places = curve(*_counts(truth, scores))
+    return Area(float(np.sum(np.diff(places) * (heights[1:] + heights[:-1]) / 2)))
+
+
+def _roc(
+    hits: Int[np.ndarray, " m"], chosen: Int[np.ndarray, " m"]
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """Returns recall and the share of false alarms from 0 on; see `_counts`."""
+    misses = chosen - hits
+    return np.append(0, hits / hits[-1]), np.append(0, misses / misses[-1])
+
+
+def _precision_recall(
+    hits: Int[np.ndarray, " m"], chosen: Int[np.ndarray, " m"]
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """Returns precision and recall from recall 0 on; see `_counts`."""
+    return np.append(1, hits / chosen), np.append(0, hits / hits[-1])
 
 
 def _check(truth: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> None:
@@ -105,7 +118,3 @@ def _counts(
     # Frames with equal scores are chosen together.
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     return hits[last], last + 1
-
-
-def _trapezoid(heights: Float[np.ndarray, " m"], places: Float[np.ndarray, " m"]) -> float:
-    return float(np.sum(np.diff(places) * (heights[1:] + heights[:-1]) / 2))

@@ -10,6 +10,7 @@ import numpy as np
 
 from albar_jax.downstream.base import Evaluation
 from albar_jax.errors import UserError
+from albar_jax.schema import fields
 from albar_jax.types import Metrics
 
 Figures = dict[str, float | None]
@@ -74,13 +75,15 @@ def progress_of(content: Mapping[str, Any], name: str) -> Progress:
     Raises:
       UserError: the checkpoint is not one of a head.
     """
-    fields = {field.name for field in dataclasses.fields(Progress)}
+    names = {field.name for field in dataclasses.fields(Progress)}
     progress = content.get("progress")
-    if not isinstance(progress, dict) or set(progress) != fields:
+    if not isinstance(progress, dict) or set(progress) != names:
         raise UserError(
             f"{name} is not a checkpoint of `albar downstream train`; choose another --workdir"
         )
 
+    for field in ("step", "num_steps", "best_step"):
+        fields.check(fields.StepsDone, progress[field], f"progress.{field} of {name}")
     return Progress(**progress)
 
 

@@ -26,6 +26,19 @@ from albar_jax.schema.ranges import Range
 from albar_jax.storage import json_files
 
 FILE = "features.json"
+# Settings that decide whether a head may read other features than it was trained on.
+_SHARED = (
+    "encoder",
+    "frames",
+    "stride",
+    "hop",
+    "centred",
+    "crops",
+    "size",
+    "short_side",
+    "shape",
+    "width",
+)
 AtLeastOne = Annotated[int, Range(1)]
 # Crops of a window that are stored one by one.
 Crops = Literal[1, 3, 10]
@@ -186,6 +199,16 @@ def _check_rows(video: VideoInfo, windows: Windows, where: str) -> None:
             f"{where} has {video.rows} rows, which do not fit its {video.num_frames} frames; make "
             "the features again"
         )
+
+
+def incompatibility(trained_on: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """Describes why a head must not read features, as in "hop 16, not 4"; "" if it may.
+
+    Args:
+      trained_on: the settings of the features that it was trained on, as from `as_json`.
+      others: the settings of the other features.
+    """
+    return describe_difference(trained_on, others, _SHARED)
 
 
 def describe_difference(

@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,6 @@ from albar_jax.features import feature_info
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.storage import access
 from albar_jax.storage.inside import joined, parts_of
-
-# Settings that all features of an experiment must share.
-_SHARED = (
-    "encoder",
-    "frames",
-    "stride",
-    "hop",
-    "centred",
-    "crops",
-    "size",
-    "short_side",
-    "shape",
-    "width",
-)
 
 
 class FeatureSet:
@@ -126,19 +111,6 @@ def stored_shape(rows: int, info: FeatureInfo) -> tuple[int, ...]:
     if info.crops == 1:
         return rows, info.width
     return rows, info.crops, info.width
-
-
-def check_compatible(sets: Sequence[FeatureSet]) -> None:
-    """Raises UserError if features differ in encoder, windows, crops or size."""
-    for other in sets[1:]:
-        difference = feature_info.describe_difference(
-            sets[0].info.as_json(), other.info.as_json(), _SHARED
-        )
-        if difference:
-            raise UserError(
-                f"{sets[0].folder} and {other.folder} cannot be used together: the first has "
-                f"{difference}"
-            )
 
 
 def _read_array(path: Path) -> np.ndarray:

@@ -88,8 +88,18 @@ def _are_texts(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
+def _is_origin(value: Any) -> bool:
+    """Returns whether a value states the features and the classes that a head was trained on."""
+    if not isinstance(value, dict) or not isinstance(value.get("features"), dict):
+        return False
+
+    classes = value.get("classes")
+    return isinstance(classes, list) and _are_texts(classes)
+
+
 _CHECKS = {
     "config": lambda value: isinstance(value, dict),
+    "trained_on": _is_origin,
     "classes": _is_classes,
     "videos": lambda value: isinstance(value, str),
     "summary": lambda value: isinstance(value, dict),

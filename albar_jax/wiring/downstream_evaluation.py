@@ -1,11 +1,12 @@
 """`albar downstream evaluate`: tests heads, or predictions of other programs, in one table."""
 
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from albar_jax.downstream.base import Evaluation
+from albar_jax.downstream.base import Evaluation, Predictions
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.recipes import describe_changes, make_recipe
 from albar_jax.errors import UserError
@@ -14,7 +15,9 @@ from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import markdown_text, show
 from albar_jax.weights.torch_files import read_state_dict
-from albar_jax.wiring.downstream_inputs import read_inputs, read_truth
+from albar_jax.wiring import other_predictions
+from albar_jax.wiring.downstream_inputs import check_features, read_inputs
+from albar_jax.wiring.downstream_rows import name_rows
 from albar_jax.wiring.downstream_table import TestedHead, list_heads, make_table, summarise
 from albar_jax.wiring.run_downstream import write_predictions
 from albar_jax.wiring.trained_heads import TrainedHead, open_head
@@ -30,6 +33,7 @@ def run_workdirs(
     features: str | None,
     annotations: str | None,
     skip_missing: bool,
+    published_numbering: bool,
 ) -> int:
     """Tests the last states of trainings, and the best ones of heads that test each epoch.
 
@@ -39,6 +43,7 @@ def run_workdirs(
       features: features to test on; None for each training's own.
       annotations: annotations; None for each training's own.
       skip_missing: whether to leave out annotated videos that have no features.
+      published_numbering: see `HeadKind.evaluate_published`.
 
     Returns:
       The exit status.
@@ -48,15 +53,29 @@ def run_workdirs(
         open_head(workdir, features=features, annotations=annotations, skip_missing=skip_missing)
         for workdir in workdirs
     ]
-    recipes = {describe_changes(_recipe(each)) for each in trained}
-    # If all recipes are equal, the rows need not repeat them.
-    rows = [_row(each, names_recipe=len(recipes) > 1) for each in trained]
-    tested = [_test(each, row) for each, row in zip(trained, rows, strict=True)]
-    common = recipes.pop() if len(recipes) == 1 else ""
-    return _write(tested, out, [f"Recipe: {common}."] if common else [])
+    rows, notes = name_rows(trained)
+    for each in trained:
+        check_features(each.inputs, ["test"])
+        if published_numbering:
+            _published(each.config["head"])
+
+    tested = []
+    for each, row in zip(trained, rows, strict=True):
+        tested.append(_test(each, row, published_numbering=published_numbering))
+    return _write(tested, out, notes)
 
 
-def run_scores(head: str, scores: str, annotations: str, out: str) -> int:
+def run_scores(
+    head: str,
+    scores: str,
+    annotations: str,
+    out: str,
+    *,
+    features: str | None,
+    frames_per_score: int | None,
+    skip_missing: bool,
+    published_numbering: bool,
+) -> int:
     """Evaluates the predictions of another program; returns the exit status.
 
     Args:
@@ -64,20 +83,37 @@ def run_scores(head: str, scores: str, annotations: str, out: str) -> int:
       scores: for MGFN a folder of one .npy per video, for TriDet a JSON file of segments.
       annotations: annotations of the videos.
       out: folder for the table and the predictions.
+      features: features that state the number of frames of each video; None if there are none.
+      frames_per_score: frames that a score of MGFN's task stands for; None for TriDet.
+      skip_missing: whether to leave out videos that lack predictions or annotations.
+      published_numbering: see `HeadKind.evaluate_published`.
     """
-    truth = read_truth(head, annotations)
-    if not Path(scores).exists():
-        raise UserError(f"--scores {scores} does not exist")
-    predictions = HEADS[head].read_predictions(Path(scores), truth)
-    evaluation = HEADS[head].evaluate(truth, predictions)
+    evaluate = _published(head) if published_numbering else HEADS[head].evaluate
+    read = other_predictions.read(
+        head,
+        scores,
+        annotations,
+        features=features,
+        frames_per_score=frames_per_score,
+        skip_missing=skip_missing,
+    )
+    evaluation = _with_notes(evaluate(read.truth, read.predictions), read.notes)
     row = TestedHead(head, scores, None, {"last": dict(evaluation.figures)})
     return _write([(row, {"last": evaluation})], out)
 
 
 def run_weights(
-    head: str, weights: str, features: str, annotations: str, out: str, *, skip_missing: bool
+    head: str,
+    weights: str,
+    features: str,
+    annotations: str,
+    out: str,
+    *,
+    recipe: Mapping[str, Any],
+    skip_missing: bool,
+    published_numbering: bool,
 ) -> int:
-    """Tests weights of the original program with the published recipe; returns the exit status.
+    """Tests weights of the original program; returns the exit status.
 
     Args:
       head: name of the head.
@@ -85,48 +121,72 @@ def run_weights(
       features: features to test on.
       annotations: annotations of the videos.
       out: folder for the table and the predictions.
+      recipe: other values for fields of the published recipe.
       skip_missing: whether to leave out annotated videos that have no features.
+      published_numbering: see `HeadKind.evaluate_published`.
     """
+    chosen = make_recipe(head, recipe)
+    kind = HEADS[head]
     inputs = read_inputs(head, features, annotations, skip_missing=skip_missing)
+    check_features(inputs, ["test"])
     state_dict = read_state_dict(weights, preferred=("state_dict_ema",))
-    network = HEADS[head].make(inputs.feature_set, inputs.truth, make_recipe(head, {}), 0)
+    network = kind.make(inputs.feature_set, inputs.truth, chosen, 0)
 
     show(*inputs.notes)
     evaluation = network.evaluate(network.from_torch(state_dict))
-    row = TestedHead(head, weights, None, {"last": dict(evaluation.figures)})
-    return _write([(row, {"last": evaluation})], out)
-
-
-def _test(trained: TrainedHead, row: str) -> Tested:
-    """Tests a training; `row` is its row of the table."""
-    steps = {"last": trained.find("last")}
-    if HEADS[trained.config["head"]].tests_each_epoch and trained.progress.best_step:
-        steps["best"] = trained.find("best")
-    if not trained.progress.is_finished:
-        show(
-            f"{trained.folder} is at step {trained.progress.step} of "
-            f"{trained.progress.num_steps}; repeat its training command to finish it"
+    if published_numbering:
+        evaluation = _with_figures(
+            evaluation, _published(head)(inputs.truth, evaluation.predictions)
         )
+    evaluation = _with_notes(evaluation, inputs.notes)
+    row = TestedHead(head, weights, None, {"last": dict(evaluation.figures)})
+    changes = describe_changes(chosen)
+    return _write([(row, {"last": evaluation})], out, [f"Recipe: {changes}."] if changes else [])
 
-    show(*trained.inputs.notes)
+
+def _published(head: str) -> Callable[[Any, Predictions], Evaluation]:
+    """Returns the published evaluation of a head. Raises UserError if it has no oddities."""
+    evaluate = HEADS[head].evaluate_published
+    if evaluate is None:
+        raise UserError(
+            f"--published-numbering is about class numbers, which {head} does not predict; leave "
+            "it out"
+        )
+    return evaluate
+
+
+def _test(trained: TrainedHead, row: str, *, published_numbering: bool) -> Tested:
+    """Tests a training; `row` is its row of the table."""
+    head = trained.config["head"]
+    steps = {"last": trained.find("last")}
+    if HEADS[head].tests_each_epoch and trained.progress.best_step:
+        steps["best"] = trained.find("best")
+    notes = [*trained.inputs.notes, *trained.notes]
+
+    show(*notes)
     evaluations = {}
     for when, step in steps.items():
-        evaluations[when] = trained.head.evaluate(trained.restore(step))
+        evaluation = trained.head.evaluate(trained.restore(step))
+        if published_numbering:
+            truth = trained.inputs.truth
+            evaluation = _with_figures(evaluation, _published(head)(truth, evaluation.predictions))
+        evaluations[when] = _with_notes(evaluation, notes)
 
     figures = {when: dict(evaluation.figures) for when, evaluation in evaluations.items()}
-    head = trained.config["head"]
     return TestedHead(head, row, trained.config["seed"], figures), evaluations
 
 
-def _recipe(trained: TrainedHead) -> Any:
-    return make_recipe(trained.config["head"], trained.config["recipe"])
+def _with_notes(evaluation: Evaluation, notes: Sequence[str]) -> Evaluation:
+    """Returns an evaluation with further notes before its own."""
+    return dataclasses.replace(evaluation, notes=(*notes, *evaluation.notes))
 
 
-def _row(trained: TrainedHead, *, names_recipe: bool) -> str:
-    """Names a training by its features, and by the changes of its recipe if they matter."""
-    changes = describe_changes(_recipe(trained))
-    features = trained.inputs.features
-    return f"{features}, {changes}" if changes and names_recipe else features
+def _with_figures(evaluation: Evaluation, published: Evaluation) -> Evaluation:
+    """Returns an evaluation with the figures of the published program."""
+    note = "classes that the truth lacks are numbered as in the published program"
+    return dataclasses.replace(
+        evaluation, figures=published.figures, notes=(*evaluation.notes, note)
+    )
 
 
 def _write(tested: Sequence[Tested], out: str, notes: Sequence[str] = ()) -> int:

@@ -2,18 +2,21 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from albar_jax.downstream.heads import HEADS
+from albar_jax.downstream.listed_videos import name_videos
 from albar_jax.errors import UserError
 from albar_jax.features import feature_info
 from albar_jax.features.feature_set import FeatureSet
 from albar_jax.schema.changes import listed
 
-# Number of videos that a message names.
-_NAMED = 3
+# Number of classes that a message names.
+_NAMED = 5
 # Annotations that may lie beside the file that the user names.
 _BESIDE = ("manifest.csv", "events.csv")
 
@@ -40,6 +43,15 @@ class Inputs:
     notes: tuple[str, ...]
     fingerprint: str
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Returns the settings of the features and the names of the classes, as JSON content.
+
+        Checkpoints state it. Of the settings, "hop" is the number of frames of a score.
+        """
+        classes = getattr(self.truth, "classes", ())
+        return {"features": self.feature_set.info.as_json(), "classes": list(classes)}
+
 
 def read_inputs(head: str, features: str, annotations: str, *, skip_missing: bool) -> Inputs:
     """Reads the features and the annotations of a head.
@@ -48,7 +60,8 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
       head: name of the head.
       features: folder that `albar features` has written.
       annotations: manifest (MGFN) or JSON of segments (TriDet), or the folder of either.
-      skip_missing: whether to leave out annotated videos that have no features.
+      skip_missing: whether to leave out annotated videos that have no features. Training videos
+        that `albar features` could not read are always left out.
 
     Raises:
       UserError: a file is damaged or missing, or a video has no features and is not skipped.
@@ -59,18 +72,14 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
 
     present = set(feature_set.names)
     missing = [video.id for video in videos if video.id not in present]
-    unannotated = sorted(present - {video.id for video in videos})
-    if missing and not skip_missing:
-        raise UserError(
-            f"{annotations} lists {len(missing)} videos that have no features in {features}, such "
-            f"as {listed(missing, _NAMED)}; extract them, or leave them out with --skip-missing"
-        )
+    _refuse_missing(videos, feature_set, annotations, skip_missing=skip_missing)
 
     notes = []
     if missing:
-        notes.append(f"left out without features: {listed(missing, _NAMED)}")
+        notes.append(f"{features} has no features of {name_videos(missing)}, left out here")
+    unannotated = sorted(present - {video.id for video in videos})
     if unannotated:
-        notes.append(f"not used, because not annotated: {listed(unannotated, _NAMED)}")
+        notes.append(f"{annotations} does not list {name_videos(unannotated)}, not used here")
 
     return Inputs(
         head,
@@ -81,6 +90,66 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
         tuple(notes),
         _fingerprint(features, annotations, missing),
     )
+
+
+def check_features(inputs: Inputs, splits: Sequence[str] = ("train", "test")) -> None:
+    """Reads the features of all annotated videos once, so that a damaged file is found at once.
+
+    Args:
+      inputs: the features and annotations.
+      splits: splits of the videos to read.
+
+    Raises:
+      UserError: a file is missing or damaged, has another shape, or a number that is not finite.
+    """
+    names = [video.id for video in videos_of(inputs.truth) if video.split in splits]
+    for name in tqdm(names, desc="check", unit="video", leave=False):
+        inputs.feature_set.read(name)
+
+
+def check_origin(trained_on: Mapping[str, Any], inputs: Inputs, name: str) -> None:
+    """Raises UserError if a head was trained on features or classes that differ from its inputs.
+
+    Args:
+      trained_on: `Inputs.origin` of the training.
+      inputs: the features and annotations to read now.
+      name: name of the training for messages.
+    """
+    info = inputs.origin["features"]
+    difference = feature_info.incompatibility(trained_on["features"], info)
+    if difference:
+        raise UserError(
+            f"{name} was trained on features with {difference} as in {inputs.features}; give "
+            "features of the same encoder and settings"
+        )
+    classes = inputs.origin["classes"]
+    if trained_on["classes"] != classes:
+        raise UserError(
+            f"{name} was trained on the classes {listed(trained_on['classes'], _NAMED)}, but "
+            f"{inputs.annotations} has {listed(classes, _NAMED)}; give annotations with the same "
+            "classes in the same order"
+        )
+
+
+def _refuse_missing(
+    videos: Sequence[Any], features: FeatureSet, annotations: str, *, skip_missing: bool
+) -> None:
+    """Raises UserError for videos without features that are not left out."""
+    if skip_missing:
+        return
+
+    missing = []
+    for video in videos:
+        is_tried = video.split == "train" and video.id in features.unreadable
+        if video.id not in features.videos and not is_tried:
+            missing.append(video.id)
+
+    unreadable = sum(name in features.unreadable for name in missing)
+    if missing:
+        raise UserError(
+            f"{features.folder} has no features of {name_videos(missing)} of {annotations}, "
+            f"{unreadable} of them unreadable; extract them, or leave them out with --skip-missing"
+        )
 
 
 def read_truth(head: str, annotations: str) -> Any:

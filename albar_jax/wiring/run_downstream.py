@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from albar_jax.storage.lock import working_in, writing
 from albar_jax.terminal.escapes import shell_word, show
 from albar_jax.train import checkpoint_health
 from albar_jax.train.checkpoint import Checkpoints
-from albar_jax.wiring.downstream_inputs import Inputs
+from albar_jax.wiring.downstream_inputs import Inputs, check_features, check_origin
 from albar_jax.wiring.downstream_inputs import read_inputs as read_inputs
-from albar_jax.wiring.trained_heads import open_head
+from albar_jax.wiring.trained_heads import open_head, read_meta
 
 # Figures of a finished training, in its folder.
 EVALUATION = "evaluation.json"
@@ -65,28 +65,28 @@ def run(
         "seed": seed,
         "recipe": dataclasses.asdict(chosen),
     }
+    content = {"config": config, "trained_on": inputs.origin, "videos": inputs.fingerprint}
     # As it is read back: JSON has no tuples.
-    meta = json.loads(json.dumps({"config": config, "videos": inputs.fingerprint}))
+    meta = json.loads(json.dumps(content))
     with working_in(workdir, "--workdir", active=not is_locked) as folder:
         health = checkpoint_health.examine(folder / "checkpoints")
         checkpoint_health.require_sound(health)
         if health.sound:
             last = health.sound[-1]
-            saved = Checkpoints(folder, read_only=True, health=health).meta(
-                last, ["config", "videos"]
-            )
-            _check_same(saved, meta, folder, last)
+            saved = read_meta(Checkpoints(folder, read_only=True, health=health), last)
+            _check_same(saved, meta, inputs, folder, last)
 
+        check_features(inputs)
         head = HEADS[inputs.head].make(inputs.feature_set, inputs.truth, chosen, seed)
         show(*inputs.notes, _describe(inputs, head, describe_changes(chosen), seed, folder))
         with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
             tests_each_epoch = HEADS[inputs.head].tests_each_epoch
             result = loop.train(head, checkpoints, folder, meta, tests_each_epoch=tests_each_epoch)
 
-        return _finish(head, result, folder)
+        return _finish(head, result, folder, inputs.notes)
 
 
-def _check_same(saved: dict, meta: dict, folder: Path, last: int) -> None:
+def _check_same(saved: dict, meta: dict, inputs: Inputs, folder: Path, last: int) -> None:
     """Raises UserError if a folder holds another training."""
     difference = config_difference(
         without(saved["config"], _MAY_CHANGE), without(meta["config"], _MAY_CHANGE)
@@ -96,10 +96,11 @@ def _check_same(saved: dict, meta: dict, folder: Path, last: int) -> None:
             f"{folder} holds another training, at step {last}; choose another --workdir, or undo: "
             + "; ".join(difference)
         )
+    check_origin(saved["trained_on"], inputs, str(folder))
     if saved["videos"] != meta["videos"]:
         raise UserError(
-            f"{folder} was trained up to step {last} on other features or annotations than those "
-            f"of {meta['config']['features']}; restore them, or choose another --workdir"
+            f"{folder} was trained up to step {last} on other videos or annotations than those of "
+            f"{inputs.features} and {inputs.annotations}; restore them, or choose another --workdir"
         )
 
 
@@ -111,13 +112,22 @@ def _describe(inputs: Inputs, head: Head, changes: str, seed: int, folder: Path)
     )
 
 
-def _finish(head: Head, result: Result, folder: Path) -> int:
-    """Writes figures and predictions of a finished training; returns the exit status."""
+def _finish(head: Head, result: Result, folder: Path, notes: Sequence[str]) -> int:
+    """Writes figures and predictions of a finished training; returns the exit status.
+
+    Args:
+      head: the head.
+      result: result of the training.
+      folder: folder of the training.
+      notes: sentences about videos that are left out, to be saved with the figures.
+    """
     progress = result.progress
     if progress.stopped_by:
+        # Before the first step, there is nothing to save.
+        saved = ", which is saved" if progress.step else ""
         show(
             f"stopped by {progress.stopped_by} after step {progress.step} of "
-            f"{progress.num_steps}, which is saved; repeat the command to resume"
+            f"{progress.num_steps}{saved}; repeat the command to resume"
         )
         return 128 + signal.Signals[progress.stopped_by]
 
@@ -131,7 +141,7 @@ def _finish(head: Head, result: Result, folder: Path) -> int:
             "last": progress.last,
             "best_step": progress.best_step,
             "best": progress.best,
-            "notes": list(evaluation.notes),
+            "notes": [*notes, *evaluation.notes],
         }
         # Written last: it marks the training as finished.
         write_text(folder / EVALUATION, json.dumps(content, indent=2) + "\n")

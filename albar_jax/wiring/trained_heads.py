@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from albar_jax.downstream import loop
 from albar_jax.downstream.base import Head, HeadState
@@ -11,8 +11,19 @@ from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.progress import Progress, progress_of
 from albar_jax.downstream.recipes import make_recipe
 from albar_jax.errors import UserError
+from albar_jax.schema import fields
 from albar_jax.train.checkpoint import Checkpoints
-from albar_jax.wiring.downstream_inputs import Inputs, read_inputs
+from albar_jax.wiring.downstream_inputs import Inputs, check_origin, read_inputs
+
+# Entries in the metadata of a checkpoint of a head.
+_ENTRIES = {"config", "trained_on", "videos", "progress"}
+_CONFIG = {
+    "head": Literal[*HEADS],
+    "features": str,
+    "annotations": str,
+    "seed": fields.Seed,
+    "recipe": Mapping,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +37,7 @@ class TrainedHead:
       head: the head.
       progress: progress of its last checkpoint.
       checkpoints: its checkpoints, read only.
+      notes: sentences about an unfinished training, or other videos than it was trained on.
     """
 
     folder: Path
@@ -34,6 +46,7 @@ class TrainedHead:
     head: Head
     progress: Progress
     checkpoints: Checkpoints
+    notes: tuple[str, ...] = ()
 
     def find(self, which: str) -> int:
         """Returns the step of a checkpoint.
@@ -55,6 +68,27 @@ class TrainedHead:
         return loop.restore(self.head, self.checkpoints, step)
 
 
+def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
+    """Returns the checked metadata of a checkpoint of a head.
+
+    Returns:
+      "config", "trained_on" (see `Inputs.origin`), "videos" and "progress".
+
+    Raises:
+      UserError: the checkpoint is damaged, or belongs to another program.
+    """
+    name = checkpoints.name_of(step)
+    meta = checkpoints.meta(step)
+    if not meta.keys() >= _ENTRIES:
+        raise UserError(
+            f"{name} is not a checkpoint of `albar downstream train`; choose another --workdir"
+        )
+
+    for field, kind in _CONFIG.items():
+        fields.check(kind, meta["config"].get(field), f"config.{field} of {name}")
+    return meta
+
+
 def open_head(
     workdir: str,
     *,
@@ -71,7 +105,8 @@ def open_head(
       skip_missing: whether to leave out annotated videos that have no features.
 
     Raises:
-      UserError: the folder holds no training of a head, or its inputs cannot be read.
+      UserError: the folder holds no training of a head, its inputs cannot be read, or the features
+        or classes differ from those that it was trained on.
     """
     folder = Path(workdir)
     checkpoints = Checkpoints(folder, read_only=True)
@@ -79,19 +114,29 @@ def open_head(
     if last is None:
         raise UserError(f"{workdir} has no checkpoint yet; train first")
 
-    meta = checkpoints.meta(last, ["config", "progress"])
+    meta = read_meta(checkpoints, last)
     progress = progress_of(meta, checkpoints.name_of(last))
     config = meta["config"]
-    if config.get("head") not in HEADS:
-        raise UserError(f"{workdir} has the unknown head {config.get('head')!r}")
-
     inputs = read_inputs(
         config["head"],
         features or config["features"],
         annotations or config["annotations"],
         skip_missing=skip_missing,
     )
+    check_origin(meta["trained_on"], inputs, workdir)
     recipe = make_recipe(config["head"], config["recipe"])
     head = HEADS[config["head"]].make(inputs.feature_set, inputs.truth, recipe, config["seed"])
 
-    return TrainedHead(folder, config, inputs, head, progress, checkpoints)
+    notes = []
+    if not progress.is_finished:
+        notes.append(
+            f"{workdir} is at step {progress.step} of {progress.num_steps}; repeat its training "
+            "command to finish it"
+        )
+    if meta["videos"] != inputs.fingerprint:
+        notes.append(
+            f"{workdir} was trained with other videos or annotations than those of "
+            f"{inputs.features} and {inputs.annotations}"
+        )
+
+    return TrainedHead(folder, config, inputs, head, progress, checkpoints, tuple(notes))

@@ -13,13 +13,15 @@ from albar_jax.toy.world import World
 
 WIDTH = 12
 HOPS = {"anomaly": 8, "segments": 4}
-# Small heads that learn in seconds, as options of the command line.
+# Small heads that learn in seconds, as options of the command line. No test film of the segments is
+# longer than `max_seq_len`, so that their one padded length is compiled once.
 SMALL = {
     "mgfn": {
         "epochs": 30,
         "batch_size": 4,
-        "dims": (8, 16, 16),
-        "depths": (1, 1, 1),
+        "dims": (8, 16),
+        "depths": (1, 1),
+        "blocks": ("glance", "focus"),
         "dim_head": 8,
     },
     "tridet": {
@@ -27,11 +29,14 @@ SMALL = {
         "warmup_epochs": 1,
         "batch_size": 4,
         "learning_rate": 1e-3,
-        "max_seq_len": 64,
-        "levels": 3,
-        "width": 32,
-        "mlp_width": 32,
-        "head_width": 32,
+        "max_seq_len": 128,
+        "embed_layers": 1,
+        "stem_blocks": 1,
+        "levels": 2,
+        "width": 16,
+        "mlp_width": 16,
+        "head_width": 16,
+        "head_layers": 1,
         "bins": 8,
         "drop_path": 0.0,
     },

@@ -1,5 +1,6 @@
 """`albar downstream`: killed trainings, tables, exports, and mistakes found before work."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,10 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,12 +21,15 @@ from albar_jax import cli
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.recipes import RECIPES, list_options, make_recipe
 from albar_jax.errors import UserError
+from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import read_history
+from albar_jax.types import TrainState
 from albar_jax.weights.torch_files import read_state_dict
 from albar_jax.wiring import run_downstream
-from albar_jax.wiring.trained_heads import open_head
+from albar_jax.wiring.downstream_inputs import read_inputs
+from albar_jax.wiring.trained_heads import open_head, read_meta
 from tests.downstream import film_features
-from tests.downstream.film_features import SMALL, flags
+from tests.downstream.film_features import HOPS, SMALL, TASK_OF, flags
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,9 +41,10 @@ def inputs(tmp_path_factory):
     return {head: film_features.write(folder / head, head, count=8) for head in SMALL}
 
 
-def train(head, inputs, workdir, seed=0, **changes):
+def train(head, inputs, workdir, seed=0, extra=(), **changes):
     """Trains in this process; returns the exit status."""
-    return cli.run(["downstream", "train", *flags(head, inputs[head], workdir, seed, **changes)])
+    words = flags(head, inputs[head], workdir, seed, **changes)
+    return cli.run(["downstream", "train", *words, *extra])
 
 
 @pytest.fixture(scope="module")
@@ -71,26 +78,47 @@ def start(words):
     )
 
 
-def wait_for_epochs(workdir, count, process):
+def wait_for_epochs(workdir, count, is_running):
     deadline = time.monotonic() + 240
     while len(read_history(workdir)) < count:
-        assert process.poll() is None, "the training ended before it could be disturbed"
+        assert is_running(), "the training ended before it could be disturbed"
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def stopped_after(workdir, count):
+    """Sends SIGTERM to this process after some epochs of the training in the context."""
+    has_ended = threading.Event()
+
+    def stop():
+        wait_for_epochs(workdir, count, lambda: not has_ended.is_set())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
 
 
 def test_killed_training_gives_the_same_bytes(inputs, trained, tmp_path):
-    words = flags("mgfn", inputs["mgfn"], tmp_path)
     # A request to stop saves a checkpoint. The kill then hits a training that has resumed from it.
-    for name, count in (("SIGTERM", 2), ("SIGKILL", 6)):
-        process = start(words)
-        wait_for_epochs(tmp_path, count, process)
-        process.send_signal(signal.Signals[name])
-        status = process.wait()
-        assert status == (128 + signal.SIGTERM if name == "SIGTERM" else -signal.SIGKILL)
-        assert not (tmp_path / "evaluation.json").exists()
+    with stopped_after(tmp_path, 2):
+        assert train("mgfn", inputs, tmp_path) == 128 + signal.SIGTERM
+    stopped = len(read_history(tmp_path))
+    assert 2 <= stopped < SMALL["mgfn"]["epochs"]
+    assert not (tmp_path / "evaluation.json").exists()
 
-    assert start(words).wait() == 0
+    process = start(flags("mgfn", inputs["mgfn"], tmp_path))
+    wait_for_epochs(tmp_path, stopped + 2, lambda: process.poll() is None)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "evaluation.json").exists()
+
+    assert train("mgfn", inputs, tmp_path) == 0
     for name in ("evaluation.json", "metrics.jsonl", "predictions/last.npz"):
         assert (tmp_path / name).read_bytes() == (trained / "mgfn0" / name).read_bytes(), name
     assert weights(tmp_path) == weights(trained / "mgfn0")
@@ -143,9 +171,11 @@ def test_scores_of_another_program_get_the_same_figures(head, inputs, trained, t
     folder = trained / f"{head}0"
     _, annotations = inputs[head]
     scores = write_as_others(head, folder / "predictions" / "last.npz", annotations, tmp_path)
-    results = evaluate(
-        tmp_path / "out", f"--head={head}", f"--scores={scores}", f"--annotations={annotations}"
-    )
+    words = [f"--head={head}", f"--scores={scores}", f"--annotations={annotations}"]
+    if head == "mgfn":
+        # One score for each frame; the features state the number of frames.
+        words += ["--frames-per-score=1", f"--features={inputs[head][0]}"]
+    results = evaluate(tmp_path / "out", *words)
 
     (row,) = results["figures"][head].values()
     saved = json.loads((folder / "evaluation.json").read_text())["last"]
@@ -161,7 +191,6 @@ def write_as_others(head, predictions, annotations, folder):
     if head == "mgfn":
         (folder / "scores").mkdir()
         for number, name in enumerate(ids):
-            # One score for each frame.
             np.save(folder / "scores" / f"{name}.npy", np.repeat(arrays[f"{number}/scores"], 8))
         return folder / "scores"
 
@@ -227,13 +256,19 @@ def test_missing_videos_are_refused_or_left_out_with_a_note(inputs, tmp_path, ca
     forget(own["mgfn"][0], "anomaly_test_00003")
     assert train("mgfn", own, tmp_path / "run") == 2
     message = capfd.readouterr().err
-    assert "1 videos that have no features" in message
-    assert "anomaly_test_00003" in message
+    assert "no features of 1 video (anomaly_test_00003)" in message
+    assert "--skip-missing" in message
     assert not (tmp_path / "run").exists()
 
     words = flags("mgfn", own["mgfn"], tmp_path / "run", epochs=1)
     assert cli.run(["downstream", "train", *words, "--skip-missing"]) == 0
-    assert "left out without features: anomaly_test_00003" in capfd.readouterr().out
+    note = f"{own['mgfn'][0]} has no features of 1 video (anomaly_test_00003), left out here"
+    assert note in capfd.readouterr().out
+    # Whoever reads the figures has to know.
+    assert note in json.loads((tmp_path / "run" / "evaluation.json").read_text())["notes"]
+    words = [f"--workdir={tmp_path / 'run'}", "--skip-missing"]
+    assert note in evaluate(tmp_path / "out", *words)["notes"]
+    assert note in (tmp_path / "out" / "table.md").read_text().replace("\\", "")
     with np.load(tmp_path / "run" / "predictions" / "last.npz") as file:
         assert "anomaly_test_00003" not in file["ids"]
         assert len(file["ids"]) == 7
@@ -259,22 +294,201 @@ def test_other_features_are_refused_on_resuming(inputs, trained, tmp_path, capfd
     # The same features elsewhere are the same training.
     assert train("mgfn", own, tmp_path / "run") == 0
 
-    path = own["mgfn"][0] / "features.json"
-    path.write_text(path.read_text().replace("0" * 64, "1" * 64))
-    assert train("mgfn", own, tmp_path / "run") == 2
-    assert "other features or annotations" in capfd.readouterr().err
+    forget(own["mgfn"][0], "anomaly_train_00001")
+    assert train("mgfn", own, tmp_path / "run", extra=["--skip-missing"]) == 2
+    assert "other videos or annotations" in capfd.readouterr().err
 
 
-def test_features_that_are_not_finite_are_refused(inputs, tmp_path, capfd):
+@pytest.mark.parametrize(
+    ("setting", "value", "difference"),
+    [
+        ("encoder", {"weights": "1" * 64, "network": "none", "config": {}}, "encoder: weights"),
+        ("crops", 3, "crops 1, not 3"),
+        ("width", 13, "width 12, not 13"),
+        ("size", 64, "size 32, not 64"),
+    ],
+)
+def test_features_of_other_settings_are_refused_by_resume_test_and_export(
+    setting, value, difference, inputs, trained, tmp_path, capfd
+):
     own = copied(inputs, "mgfn", tmp_path)
-    path = own["mgfn"][0] / "anomaly_train_00001.npy"
-    rows = np.load(path)
+    shutil.copytree(trained / "mgfn0", tmp_path / "run")
+    path = own["mgfn"][0] / "features.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, setting: value}))
+
+    assert train("mgfn", own, tmp_path / "run") == 2
+    assert difference in capfd.readouterr().err
+    run = f"--workdir={tmp_path / 'run'}"
+    words = ["downstream", "evaluate", run, f"--features={own['mgfn'][0]}", f"--out={tmp_path}/out"]
+    assert cli.run(words) == 2
+    assert difference in capfd.readouterr().err
+
+    # Export reads the features that the checkpoint names.
+    features = inputs["mgfn"][0] / "features.json"
+    before = features.read_text()
+    try:
+        features.write_text(path.read_text())
+        assert cli.run(["downstream", "export", run, f"--out={tmp_path}/head.safetensors"]) == 2
+    finally:
+        features.write_text(before)
+    message = capfd.readouterr().err
+    assert f"{tmp_path / 'run'} was trained on features with {difference}" in message
+    assert "give features of the same encoder and settings" in message
+    assert not (tmp_path / "head.safetensors").exists()
+
+
+def test_checkpoint_states_what_it_was_trained_on(inputs, trained):
+    for head in SMALL:
+        checkpoints = Checkpoints(trained / f"{head}0", read_only=True)
+        meta = read_meta(checkpoints, checkpoints.find("last"))
+        assert meta["trained_on"]["features"]["encoder"]["weights"] == "0" * 64
+        assert meta["trained_on"]["features"]["preset"] == "dense"
+        # Frames of a score.
+        assert meta["trained_on"]["features"]["hop"] == HOPS[TASK_OF[head]]
+        wanted = make_recipe(head, SMALL[head])
+        assert make_recipe(head, meta["config"]["recipe"]) == wanted
+
+
+def test_classes_of_other_annotations_are_refused(inputs, trained, tmp_path, capfd):
+    own = copied(inputs, "tridet", tmp_path)
+    text = own["tridet"][1].read_text()
+    own["tridet"][1].write_text(text.replace('"left"', '"jump"'))
+    words = [f"--workdir={trained / 'tridet0'}", f"--annotations={own['tridet'][1]}"]
+    assert cli.run(["downstream", "evaluate", *words, f"--out={tmp_path / 'out'}"]) == 2
+    message = capfd.readouterr().err
+    assert "was trained on the classes left," in message
+    assert "has jump," in message
+
+
+def test_training_of_another_program_is_not_called_damaged(inputs, tmp_path, capfd):
+    state = TrainState(jnp.int32(3), {"a": jnp.zeros(2)}, {"b": jnp.zeros(2)}, {})
+    with contextlib.closing(Checkpoints(tmp_path / "run")) as checkpoints:
+        checkpoints.save(state, {"config": {}, "classes": ["a"]}, None)
+
+    run = f"--workdir={tmp_path / 'run'}"
+    for words in (
+        ["train", *flags("mgfn", inputs["mgfn"], tmp_path / "run")],
+        ["evaluate", run, f"--out={tmp_path / 'out'}"],
+        ["export", run, f"--out={tmp_path / 'weights.safetensors'}"],
+    ):
+        assert cli.run(["downstream", *words]) == 2
+        message = capfd.readouterr().err
+        assert "is not a checkpoint of `albar downstream train`; choose another" in message
+
+
+def with_nan(rows):
     rows[2, 3] = np.nan
-    np.save(path, rows)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("head", "damage", "message"),
+    [
+        ("mgfn", with_nan, "a number in row 2 that is not finite"),
+        ("tridet", with_nan, "a number in row 2 that is not finite"),
+        ("mgfn", lambda rows: rows[:, :11], ", 12) of float32 is expected"),
+        ("mgfn", lambda rows: rows[:-1], ", 12) of float32 is expected"),
+        ("mgfn", lambda rows: rows[None], ", 12) of float32 is expected"),
+        ("mgfn", lambda rows: rows.astype(np.float64), "of float64; "),
+        ("mgfn", None, "No such file"),
+    ],
+)
+def test_damaged_features_of_a_test_video_are_refused_before_the_training(
+    head, damage, message, inputs, trained, tmp_path, capfd
+):
+    own = copied(inputs, head, tmp_path)
+    path = own[head][0] / f"{TASK_OF[head]}_test_00003.npy"
+    if damage is None:
+        path.unlink()
+    else:
+        np.save(path, damage(np.load(path)))
+
+    assert train(head, own, tmp_path / "run") == 2
+    refused = capfd.readouterr().err
+    assert path.name in refused
+    assert message in refused
+    assert not (tmp_path / "run").exists()
+
+    words = [f"--workdir={trained / head}0", f"--features={own[head][0]}"]
+    assert cli.run(["downstream", "evaluate", *words, f"--out={tmp_path / 'out'}"]) == 2
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_unreadable_training_videos_are_left_out_and_test_videos_refused(inputs, tmp_path, capfd):
+    own = copied(inputs, "mgfn", tmp_path)
+    path = own["mgfn"][0] / "features.json"
+    content = json.loads(path.read_text())
+    for split in ("train", "test"):
+        name = f"anomaly_{split}_00003"
+        content["videos"].pop(name)
+        content["unreadable"][name] = "it is empty"
+        path.write_text(json.dumps(content))
+        if split == "train":
+            read = read_inputs("mgfn", *map(str, own["mgfn"]), skip_missing=False)
+            assert read.notes == (
+                f"{own['mgfn'][0]} has no features of 1 video ({name}), left out here",
+            )
+
     assert train("mgfn", own, tmp_path / "run") == 2
     message = capfd.readouterr().err
-    assert "anomaly_train_00001.npy" in message
-    assert "not finite" in message
+    assert "1 video (anomaly_test_00003)" in message
+    assert "1 of them unreadable" in message
+
+
+def test_two_trainings_of_one_seed_are_not_averaged(trained, tmp_path, capfd):
+    words = [f"--workdir={trained / 'mgfn0'}"] * 2
+    assert cli.run(["downstream", "evaluate", *words, f"--out={tmp_path / 'out'}"]) == 2
+    assert "both are seed 0 of" in capfd.readouterr().err
+
+
+def test_missing_and_unknown_predictions_are_refused_or_left_out(inputs, tmp_path, capfd):
+    _, annotations = inputs["tridet"]
+    tested = [video.id for video in HEADS["tridet"].read_truth(annotations).of_split("test")]
+    perfect = {name: [] for name in tested}
+    scores = tmp_path / "results.json"
+    words = ["--head=tridet", f"--scores={scores}", f"--annotations={annotations}"]
+    for change, message in (
+        (tested[2], f"lacks the predictions of 1 video ({tested[2]})"),
+        ("other", "has predictions of 1 video (other)"),
+    ):
+        results = {**perfect, "other": []} if change == "other" else dict(perfect)
+        if change != "other":
+            results.pop(change)
+        scores.write_text(json.dumps({"results": results}))
+        assert cli.run(["downstream", "evaluate", *words, f"--out={tmp_path / 'out'}"]) == 2
+        assert message in capfd.readouterr().err
+        (note,) = evaluate(tmp_path / "out", *words, "--skip-missing")["notes"]
+        assert f"1 video ({change}), left out here" in note
+
+
+def test_published_numbering_of_classes_can_be_chosen(inputs, tmp_path, capfd):
+    _, annotations = inputs["tridet"]
+    truth = HEADS["tridet"].read_truth(annotations)
+    # The test split lacks the class 0, so the published program numbers the class 1 as 0.
+    content = json.loads(annotations.read_text())
+    results = {}
+    for video in truth.of_split("test"):
+        entry = content["database"][video.id]
+        entry["annotations"] = [each for each in entry["annotations"] if each["label_id"] == 1]
+        segments = [each["segment"] for each in entry["annotations"]]
+        results[video.id] = [{"segment": each, "label": 0, "score": 1} for each in segments]
+    own = tmp_path / "thumos14.json"
+    own.write_text(json.dumps(content))
+    scores = tmp_path / "results.json"
+    scores.write_text(json.dumps({"results": results}))
+
+    words = ["--head=tridet", f"--scores={scores}", f"--annotations={own}"]
+    for flag, expected in (([], 0), (["--published-numbering"], 100)):
+        figures = evaluate(tmp_path / "out", *words, *flag)["figures"]["tridet"]
+        (row,) = figures.values()
+        assert row["last"]["map"]["mean"] == pytest.approx(expected)
+
+    words = ["--head=mgfn", f"--scores={tmp_path}", "--frames-per-score=8", "--published-numbering"]
+    words += [f"--annotations={inputs['mgfn'][1]}", f"--out={tmp_path / 'out'}"]
+    assert cli.run(["downstream", "evaluate", *words]) == 2
+    assert "--published-numbering is about class numbers" in capfd.readouterr().err
 
 
 def status_of(words):
@@ -293,7 +507,7 @@ def status_of(words):
         ("mgfn", "--losses=old", "'old' is not current|before2023"),
         ("mgfn", "--epochs=many", "'many' is not N"),
         ("mgfn", "--dims=8,x,16", "'8,x,16' is not N,..."),
-        ("tridet", "--max-seq-len=63", "divisible by 4"),
+        ("tridet", "--max-seq-len=63", "divisible by 2"),
         ("tridet", "--per-class=maybe", "'maybe' is not yes|no"),
         ("tridet", "--losses=current", "tridet has no option --losses"),
         ("tridet", "--warmup-epochs=9", "has to be less than epochs"),
@@ -308,6 +522,10 @@ def test_recipes_that_are_impossible_are_refused_before_work(
     assert not (tmp_path / "run").exists()
 
 
+SCORES = ["--out=a", "--scores=b", "--annotations=c"]
+WEIGHTS = ["--out=a", "--weights=b", "--annotations=c", "--features=d"]
+
+
 @pytest.mark.parametrize(
     ("action", "words", "message"),
     [
@@ -317,11 +535,18 @@ def test_recipes_that_are_impossible_are_refused_before_work(
         ("evaluate", ["--out=a", "--workdir=b", "--scores=c"], "say what to evaluate"),
         ("evaluate", ["--out=a", "--scores=c", "--head=mgfn"], "--annotations is missing"),
         ("evaluate", ["--out=a", "--weights=c", "--head=mgfn"], "--features is missing"),
+        ("evaluate", [*SCORES, "--head=mgfn"], "--frames-per-score is missing; give 16"),
+        ("evaluate", [*SCORES, "--head=mgfn", "--frames-per-score=0"], "not a number from 1"),
+        ("evaluate", [*SCORES, "--head=tridet", "--frames-per-score=4"], "with --head mgfn"),
+        ("evaluate", ["--out=a", "--workdir=b", "--frames-per-score=4"], "belongs to --scores"),
+        ("evaluate", ["--out=a", "--workdir=b", "--head=mgfn"], "states its own"),
+        ("evaluate", ["--out=a", "--workdir=b", "--nms-sigma=1"], "--nms-sigma is of the recipe"),
+        ("evaluate", [*WEIGHTS, "--head=mgfn", "--nms-sigma=1"], "has no option --nms-sigma"),
         ("export", ["--workdir=a"], "--out is missing"),
     ],
 )
 def test_command_lines_that_lack_something_are_refused(action, words, message, capfd):
-    assert cli.run(["downstream", action, *words]) == 2
+    assert status_of(["downstream", action, *words]) == 2
     assert message in capfd.readouterr().err
 
 

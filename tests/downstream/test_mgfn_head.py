@@ -9,7 +9,7 @@ import pytest
 from albar_jax.downstream.mgfn.config import MgfnConfig
 from albar_jax.downstream.mgfn.evaluation import evaluate
 from albar_jax.downstream.mgfn.head import MgfnHead
-from albar_jax.downstream.mgfn.other_scores import read_predictions
+from albar_jax.downstream.mgfn.other_scores import read_predictions, with_frames
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo
 
@@ -81,7 +81,7 @@ def test_training_finds_the_event(trained):
     assert after.figures["roc_auc"] > max(85, before.figures["roc_auc"] + 10)
     assert set(after.predictions) == {f"t{kind}{i}" for kind in "an" for i in range(3)}
     assert after.predictions["ta0"]["scores"].shape == (ROWS,)
-    assert after.predictions["ta0"]["frames_per_row"] == HOP
+    assert after.predictions["ta0"]["frames_per_score"] == HOP
     # The scores of rows stand for `hop` frames.
     assert evaluate(make_videos(), after.predictions).figures == after.figures
 
@@ -150,11 +150,11 @@ def test_train_videos_without_features_are_noted_and_test_videos_refused(feature
     extra = AnomalyVideo("lost", "train", "Normal")
     head = MgfnHead(features, [extra, *videos], CONFIG, seed=0)
     notes = head.evaluate(head.init()).notes
-    assert notes == ("training videos without features are left out: lost (1)",)
+    assert notes == ("left out of the training, because they have no features: 1 video (lost)",)
 
-    with pytest.raises(UserError, match="no features of test videos: lost .1.; make"):
+    with pytest.raises(UserError, match="no features of the test split's 1 video .lost., 0 of"):
         MgfnHead(features, [*videos, dataclasses.replace(extra, split="test")], CONFIG, seed=0)
-    with pytest.raises(UserError, match="no test videos"):
+    with pytest.raises(UserError, match="the annotations have no test videos"):
         MgfnHead(features, [v for v in videos if v.split == "train"], CONFIG, seed=0)
 
 
@@ -202,7 +202,11 @@ def test_recipes_that_make_no_sense_are_refused(changes, message):
 
 def test_undefined_areas_are_none_with_a_reason_and_clipped_events_are_noted():
     normal = [AnomalyVideo("n", "test", "Normal")]
-    scores = {"n": {"scores": np.ones(3)}, "a": {"scores": np.arange(3.0)}}
+    frames = np.int32(16)
+    scores = {
+        "n": {"scores": np.ones(3), "frames_per_score": frames},
+        "a": {"scores": np.arange(3.0), "frames_per_score": frames},
+    }
     only_normal = evaluate(normal, scores)
     assert set(only_normal.figures.values()) == {None}
     assert only_normal.notes[0] == "roc_auc is undefined: no frame is anomalous"
@@ -211,27 +215,82 @@ def test_undefined_areas_are_none_with_a_reason_and_clipped_events_are_noted():
     abnormal = AnomalyVideo("a", "test", "Arson", ((33, 99),))
     both = evaluate([*normal, abnormal], scores)
     assert both.figures["roc_auc_abnormal"] == 100
-    assert both.notes == ("events that end after the last row of features are clipped: 1",)
-    with pytest.raises(UserError, match="no scores of test videos: a .1."):
+    assert both.notes == ("events that end after the last score are clipped: 1",)
+    with pytest.raises(UserError, match="no scores of 1 test videos, such as a;"):
         evaluate([abnormal], {})
 
 
-@pytest.mark.parametrize("per_frame", [False, True])
-def test_scores_of_other_programs_are_per_row_or_per_frame(tmp_path, per_frame):
-    videos = [
-        AnomalyVideo("n", "test", "Normal"),
-        AnomalyVideo("a", "test", "Arson", ((17, 32), (65, 80))),
-    ]
-    rows = {"n": np.array([[0.1], [0.3]]), "a": np.array([0.2, 0.9, 0.1, 0.2, 0.8])}
-    for name, values in rows.items():
-        np.save(tmp_path / f"{name}.npy", np.repeat(values, 16) if per_frame else values)
+TWO = [
+    AnomalyVideo("n", "test", "Normal"),
+    AnomalyVideo("a", "test", "Arson", ((17, 32), (65, 80))),
+]
 
-    figures = evaluate(videos, read_predictions(tmp_path, videos)).figures
+
+@pytest.fixture
+def scores(tmp_path):
+    """A folder of the scores of two videos, one per 16 frames."""
+    # (T, 1) is a list, too.
+    np.save(tmp_path / "n.npy", np.array([[0.1], [0.3]]))
+    np.save(tmp_path / "a.npy", np.array([0.2, 0.9, 0.1, 0.2, 0.8]))
+    return tmp_path
+
+
+@pytest.mark.parametrize("frames_per_score", [1, 16])
+def test_scores_of_other_programs_stand_for_the_stated_frames(scores, frames_per_score):
+    for path in scores.iterdir():
+        np.save(path, np.repeat(np.load(path), 16 // frames_per_score))
+    read = with_frames(read_predictions(scores, TWO), TWO, frames_per_score, {})
+    figures = evaluate(TWO, read).figures
     assert figures["roc_auc"] == figures["roc_auc_abnormal"] == 100
 
-    np.save(tmp_path / "n.npy", np.array([0.1, np.nan]))
-    with pytest.raises(UserError, match="not finite"):
-        read_predictions(tmp_path, videos)
-    (tmp_path / "n.npy").unlink()
-    with pytest.raises(UserError, match="lacks the scores of test videos: n.npy .1."):
-        read_predictions(tmp_path, videos)
+
+@pytest.mark.parametrize(
+    ("frames_per_score", "num_frames", "message"),
+    [
+        # The last frames may have no score, or their own.
+        (16, 80, ""),
+        (16, 95, ""),
+        (16, 70, ""),
+        (16, None, ""),
+        (16, 96, "a has 5 scores of 16 frames, so of 80 frames, but the video has 96;"),
+        (16, 64, "so of 80 frames, but the video has 64;"),
+        (8, 80, "so of 40 frames, but the video has 80;"),
+        (1, 80, "so of 5 frames, but the video has 80;"),
+        # Without the number of frames, the events have to begin within the scores.
+        (12, None, "so of 60 frames, but it has an event from 65 to 80;"),
+        (1, None, "so of 5 frames, but it has an event from 17 to 32;"),
+        (13, None, ""),
+    ],
+)
+def test_scores_of_another_number_of_frames_are_refused(
+    scores, frames_per_score, num_frames, message
+):
+    read = read_predictions(scores, TWO)
+    known = {} if num_frames is None else {"a": num_frames}
+    if not message:
+        with_frames(read, TWO, frames_per_score, known)
+        return
+    with pytest.raises(UserError, match=message):
+        with_frames(read, TWO, frames_per_score, known)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([0.1, np.nan]), "not finite"),
+        (np.array([1e300]), "not finite"),
+        (np.array(0.5), r"has the shape \(\) of float64"),
+        (np.zeros((3, 2)), r"has the shape \(3, 2\)"),
+        (np.zeros(0), r"has the shape \(0,\)"),
+        (np.array(["high"]), "of <U4"),
+    ],
+)
+def test_files_that_are_no_list_of_scores_are_refused(scores, array, message):
+    np.save(scores / "n.npy", array)
+    with np.errstate(over="ignore"), pytest.raises(UserError, match=message):
+        read_predictions(scores, TWO)
+
+
+def test_scores_have_to_be_in_a_folder(scores):
+    with pytest.raises(UserError, match="n.npy is no folder"):
+        read_predictions(scores / "n.npy", TWO)

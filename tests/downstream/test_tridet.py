@@ -172,7 +172,7 @@ def test_a_test_video_without_features_is_refused(tmp_path):
     unreadable = {"test9": "it is empty"}
     kept = {name: array for name, array in arrays.items() if name not in ("test8", "test9")}
     features = write(tmp_path, kept, unreadable=unreadable)
-    with pytest.raises(UserError, match=r"2 test videos \(test8, test9\), 1 of them unreadable"):
+    with pytest.raises(UserError, match=r"2 videos \(test8, test9\), 1 of them unreadable"):
         collect(features, truth, CONFIG)
 
 
@@ -181,7 +181,7 @@ def test_training_videos_without_features_are_left_out_and_named(tmp_path):
     del arrays["train3"]
     videos = collect(write(tmp_path, arrays), truth, CONFIG)
     assert [video.id for video in videos.train] == [f"train{n}" for n in (0, 1, 2, 4, 5, 6, 7)]
-    assert "1 training videos have no features and are left out: train3" in videos.notes
+    assert videos.notes[0].endswith("because they have no features: 1 video (train3)")
 
     few = {name: array for name, array in arrays.items() if name[:4] == "test" or name == "train0"}
     with pytest.raises(UserError, match="features of 1 training videos, but a batch needs 2"):
@@ -305,6 +305,8 @@ def test_predictions_of_other_programs_are_read(tmp_path, world, form):
         ({"results": {"a": [{"segment": [0, 1], "label": "fly", "score": 1}]}}, "label 'fly'"),
         ({"results": {"a": [{"segment": [0, 1], "label": 2, "score": 1}]}}, "label 2"),
         ({"results": {"a": [{"segment": [0, 1e999], "label": 0, "score": 1}]}}, "finite|Infinity"),
+        ({"results": {"a": [{"segment": [0, 10**400], "label": 0, "score": 1}]}}, "it needs segm"),
+        ({"results": {"a": [{"segment": [2, 1], "label": 0, "score": 1}]}}, "from 2 s to 1 s"),
     ],
 )
 def test_damaged_predictions_are_refused(tmp_path, world, content, message):
@@ -312,3 +314,26 @@ def test_damaged_predictions_are_refused(tmp_path, world, content, message):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=message):
         evaluation.read_predictions(path, world[1])
+
+
+def test_annotations_without_test_videos_are_refused(world):
+    features, truth = world
+    only_train = dataclasses.replace(truth, videos=truth.of_split("train"))
+    with pytest.raises(UserError, match="the annotations have no test videos"):
+        collect(features, only_train, CONFIG)
+
+
+def test_undefined_figures_have_a_reason(world):
+    _, truth = world
+    empty = {"segments": np.zeros((0, 2)), "labels": np.zeros(0, np.int64)}
+    videos = tuple(dataclasses.replace(video, **empty) for video in truth.videos)
+    result = evaluation.evaluate(dataclasses.replace(truth, videos=videos), {})
+    assert set(result.figures.values()) == {None}
+    assert result.notes == ("the mAP is undefined: the split test has no segments",)
+
+    only = changed(truth, "test8", id=evaluation.LEFT_OUT)
+    kept = [video for video in only.videos if video.split == "train"]
+    kept += [video for video in only.videos if video.id == evaluation.LEFT_OUT]
+    result = evaluation.evaluate(dataclasses.replace(truth, videos=tuple(kept)), {})
+    assert (result.figures["map"], result.figures["map_211"]) == (0, None)
+    assert result.notes[0].startswith("the mAP without video_test_0000270 is undefined")

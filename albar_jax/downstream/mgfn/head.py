@@ -1,20 +1,19 @@
 """MGFN as a head that the training loop trains; see `base.Head`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
 from albar_jax.downstream.base import Evaluation, HeadState, HostBatch
+from albar_jax.downstream.listed_videos import check_test_videos, left_out_note
 from albar_jax.downstream.mgfn import network, training
 from albar_jax.downstream.mgfn.config import MgfnConfig
-from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, evaluate, listed
+from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, evaluate
 from albar_jax.downstream.mgfn.names import MGFN
 from albar_jax.downstream.mgfn.scoring import Scorer
 from albar_jax.downstream.mgfn.train_videos import TrainVideos
-from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo
 from albar_jax.features.feature_set import FeatureSet
 from albar_jax.types import Metrics
@@ -55,15 +54,14 @@ class MgfnHead:
                 test.append(video)
             else:
                 (train if video.id in has_features else left_out).append(video)
-        _refuse_missing(test, has_features, features.folder)
+        check_test_videos([video.id for video in test], features)
 
         self._videos = videos
         self._hop = features.info.windows.hop
         self._config = config
         self._notes = ()
         if left_out:
-            names = listed([video.id for video in left_out])
-            self._notes = (f"training videos without features are left out: {names}",)
+            self._notes = (left_out_note([video.id for video in left_out]),)
 
         self._train_videos = TrainVideos(
             features,
@@ -122,14 +120,3 @@ class MgfnHead:
         """
         state = from_state_dict(weights, MGFN, self._weights, "the state dict")
         return training.init_state(self._config, state)
-
-
-def _refuse_missing(test: Sequence[AnomalyVideo], has_features: set[str], folder: Path) -> None:
-    if not test:
-        raise UserError("mgfn: there are no test videos; give their rows the split 'test'")
-    missing = [video.id for video in test if video.id not in has_features]
-    if missing:
-        raise UserError(
-            f"mgfn: {folder} has no features of test videos: {listed(missing)}; make them, or "
-            "delete the videos from the manifest"
-        )

@@ -1,6 +1,6 @@
 """Reads the anomaly scores of other programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from albar_jax.data import arrays
 from albar_jax.downstream.base import Predictions
-from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, listed
+from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import FRAMES_PER_ROW, AnomalyVideo
 from albar_jax.storage import access
@@ -16,39 +16,72 @@ from albar_jax.storage.inside import joined, parts_of
 
 
 def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> Predictions:
-    """Reads `<id>.npy` of each test video: one score per 16 frames, or one per frame.
-
-    A score per frame is assumed if the events of all videos are within their scores. Otherwise
-    each score stands for 16 frames.
+    """Reads "scores" of each test video that has a file `<id>.npy`; see `with_frames`.
 
     Args:
       folder: folder of the files.
       videos: annotated videos.
 
     Raises:
-      UserError: a file is missing or damaged, or is not a list of finite numbers.
+      UserError: `folder` is no folder, or a file is damaged, or is not a list of finite numbers.
     """
-    paths = {}
-    for video in videos:
-        if video.split == "test":
-            paths[video.id] = joined(folder, *parts_of(f"{video.id}.npy"))
-    missing = [path.name for path in paths.values() if not access.exists(path)]
-    if missing:
-        raise UserError(
-            f"{folder} lacks the scores of test videos: {listed(missing)}; write one .npy file for "
-            "each of them"
-        )
-    scores = {name: _read(path) for name, path in paths.items()}
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; give the folder of one .npy file for each video")
 
-    # Rows of 16 frames leave out the last frames of a video.
-    per_frame = True
+    scores = {}
     for video in videos:
-        for _, end in video.events:
-            if video.id in scores and end > len(scores[video.id]) + FRAMES_PER_ROW:
-                per_frame = False
+        path = joined(folder, *parts_of(f"{video.id}.npy"))
+        if video.split == "test" and access.exists(path):
+            scores[video.id] = {SCORES: _read(path)}
 
-    repeats = np.array(1 if per_frame else FRAMES_PER_ROW, np.int32)
-    return {name: {SCORES: values, REPEATS: repeats} for name, values in scores.items()}
+    return scores
+
+
+def with_frames(
+    predictions: Predictions,
+    videos: Sequence[AnomalyVideo],
+    frames_per_score: int,
+    num_frames: Mapping[str, int],
+) -> Predictions:
+    """Adds the number of frames that each score stands for. Scores are never stretched.
+
+    Args:
+      predictions: "scores" of videos.
+      videos: annotated videos.
+      frames_per_score: frames of a score.
+      num_frames: number of frames of a video by its id, as far as known. The last row of frames
+        may have no score, or be incomplete.
+
+    Raises:
+      UserError: a video has another number of scores than its frames need, or an event begins after
+        its last score.
+    """
+    repeats = np.array(frames_per_score, np.int32)
+    result = {}
+    for video in videos:
+        if video.id in predictions:
+            scores = predictions[video.id][SCORES]
+            _check_length(video, len(scores), frames_per_score, num_frames.get(video.id))
+            result[video.id] = {SCORES: scores, REPEATS: repeats}
+
+    return result
+
+
+def _check_length(
+    video: AnomalyVideo, count: int, frames_per_score: int, num_frames: int | None
+) -> None:
+    scored = count * frames_per_score
+    stated = f"{video.id} has {count} scores of {frames_per_score} frames, so of {scored} frames"
+    remedy = "correct --frames-per-score, or write the scores of all frames"
+    # Public features leave out the last frames of a video, others fill the last row. Scores of
+    # frames that are made of rows do the same.
+    tolerance = max(frames_per_score, FRAMES_PER_ROW)
+    if num_frames is not None and abs(scored - num_frames) >= tolerance:
+        raise UserError(f"{stated}, but the video has {num_frames}; {remedy}")
+
+    for start, end in video.events:
+        if start > scored:
+            raise UserError(f"{stated}, but it has an event from {start} to {end}; {remedy}")
 
 
 def _read(path: Path) -> Float[np.ndarray, " t"]:
@@ -62,12 +95,16 @@ def _read(path: Path) -> Float[np.ndarray, " t"]:
         ) from error
 
     # (T, 1) is a list, too.
-    scores = scores.reshape(-1) if scores.size == len(scores) else scores
+    shape = scores.shape
+    if len(shape) == 2 and shape[1] == 1:
+        scores = scores[:, 0]
     if scores.ndim != 1 or not len(scores) or scores.dtype.kind not in "fiu":
         raise UserError(
-            f"{path} has the shape {scores.shape} of {scores.dtype}; write one number for each row "
-            "or frame"
+            f"{path} has the shape {shape} of {scores.dtype}; write one number for each row or "
+            "frame"
         )
+
+    scores = scores.astype(np.float32)
     if not np.isfinite(scores).all():
         raise UserError(f"{path} has a score that is not finite; write finite scores")
-    return scores.astype(np.float32)
+    return scores

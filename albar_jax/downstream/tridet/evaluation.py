@@ -1,5 +1,6 @@
 """Evaluates predicted segments of this head or of other programs."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,36 +11,45 @@ from albar_jax.downstream.base import Evaluation, Predictions
 from albar_jax.downstream.metrics_detection import mean_average_precision
 from albar_jax.errors import UserError
 from albar_jax.features.segments import WRONG_VIDEOS, SegmentTruth
+from albar_jax.files import composed
 from albar_jax.storage import json_files
 
 # OpenTAD leaves out this video, whose annotations are wrong.
 LEFT_OUT = WRONG_VIDEOS[0]
 
 
-def evaluate(truth: SegmentTruth, predictions: Predictions) -> Evaluation:
+def evaluate(
+    truth: SegmentTruth, predictions: Predictions, *, published_numbering: bool = False
+) -> Evaluation:
     """Returns the mean average precision on the test videos, in percent.
 
     Args:
       truth: the annotated segments.
-      predictions: the predicted segments in seconds. Segments of absent classes are dropped.
+      predictions: the predicted segments in seconds.
+      published_numbering: whether predictions of classes that the truth lacks may count for other
+        classes, as in the published program, instead of being dropped; see
+        `mean_average_precision`.
 
     Returns:
       "map", the mean over the thresholds 0.3 to 0.7 of the temporal IoU; "map_0.3" to "map_0.7";
       and "map_211", the mean without `LEFT_OUT`, if the truth has this video.
     """
-    result = mean_average_precision(truth, predictions)
+    compare = functools.partial(mean_average_precision, published_numbering=published_numbering)
+    result = compare(truth, predictions)
     figures = {"map": _percent(result.average)}
     for threshold, mean in zip(result.thresholds, result.means, strict=True):
         figures[f"map_{threshold}"] = _percent(mean)
 
+    notes = [f"the mAP is undefined: {result.reason}"] if result.reason else []
     if any(video.id == LEFT_OUT for video in truth.of_split("test")):
         # Without its truth, its predictions would all be false.
         others = {name: found for name, found in predictions.items() if name != LEFT_OUT}
-        figures["map_211"] = _percent(
-            mean_average_precision(truth.without([LEFT_OUT]), others).average
-        )
+        without = compare(truth.without([LEFT_OUT]), others)
+        figures["map_211"] = _percent(without.average)
+        if without.reason:
+            notes.append(f"the mAP without {LEFT_OUT} is undefined: {without.reason}")
 
-    return Evaluation(figures, predictions, (result.reason,) if result.reason else ())
+    return Evaluation(figures, predictions, tuple(notes))
 
 
 def _percent(share: float | None) -> float | None:
@@ -68,7 +78,7 @@ def read_predictions(path: Path, truth: SegmentTruth) -> Predictions:
         where = f"{path}: video {name!r}"
         if not isinstance(entries, list):
             raise UserError(f"{where} is no list of segments; see the documentation of TriDet")
-        predictions[name] = _arrays(entries, truth.classes, where)
+        predictions[composed(name)] = _arrays(entries, truth.classes, where)
 
     return predictions
 
@@ -102,7 +112,7 @@ def _arrays(entries: Sequence[Any], classes: Sequence[str], where: str) -> dict[
             segments.append((float(start), float(end)))
             scores.append(float(entry["score"]))
             label = entry["label"]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise UserError(
                 f"{where} has the segment {entry!r}; it needs segment [start, end], label and score"
             ) from None
@@ -123,4 +133,11 @@ def _arrays(entries: Sequence[Any], classes: Sequence[str], where: str) -> dict[
     }
     if not np.isfinite(arrays["segments"]).all() or not np.isfinite(arrays["scores"]).all():
         raise UserError(f"{where} has a time or a score that is not finite; predict it again")
+    is_reversed = arrays["segments"][:, 0] > arrays["segments"][:, 1]
+    if is_reversed.any():
+        start, end = arrays["segments"][is_reversed][0]
+        raise UserError(
+            f"{where} has a segment from {start:g} s to {end:g} s, which ends before it starts; "
+            "predict it again"
+        )
     return arrays

@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from albar_jax.downstream.listed_videos import check_test_videos, left_out_note
 from albar_jax.downstream.tridet import grid
 from albar_jax.downstream.tridet.config import TridetConfig
 from albar_jax.downstream.tridet.grid import Grid
@@ -17,8 +17,6 @@ from albar_jax.features.segments import LabelledSegments, SegmentTruth
 
 # Frame rates that differ by more than this fraction are reported.
 _SAME_FPS = 0.01
-# Number of names in a message.
-_LISTED = 5
 
 
 class Sample(NamedTuple):
@@ -74,8 +72,9 @@ def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> 
     original would still count the segments, so they are refused.
 
     Raises:
-      UserError: features have several crops, a test video has no features or too many rows, a frame
-        rate or a label is invalid, or there are not enough training videos.
+      UserError: features have several crops, there are no test videos, one of them has no features
+        or too many rows, a frame rate or a label is invalid, or there are not enough training
+        videos.
     """
     if features.info.crops != 1:
         raise UserError(
@@ -89,7 +88,7 @@ def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> 
     present = set(features.names)
     train = tuple(video.begun() for video in truth.of_split("train") if video.id in present)
     test = truth.of_split("test")
-    _refuse_missing([video.id for video in test if video.id not in present], features)
+    check_test_videos([video.id for video in test], features)
     if len(train) < config.batch_size:
         raise UserError(
             f"{features.folder} has features of {len(train)} training videos, but a batch needs "
@@ -130,25 +129,11 @@ def _check(video: LabelledSegments, num_classes: int) -> None:
         )
 
 
-def _refuse_missing(names: Sequence[str], features: FeatureSet) -> None:
-    if not names:
-        return
-
-    unreadable = sum(name in features.unreadable for name in names)
-    raise UserError(
-        f"{features.folder} has no features of {len(names)} test videos ({_listed(names)}), "
-        f"{unreadable} of them unreadable; make their features, or leave the videos out of the "
-        "annotations"
-    )
-
-
 def _notes(truth: SegmentTruth, present: set[str], features: FeatureSet) -> list[str]:
     notes = []
     missing = [video.id for video in truth.of_split("train") if video.id not in present]
     if missing:
-        notes.append(
-            f"{len(missing)} training videos have no features and are left out: {_listed(missing)}"
-        )
+        notes.append(left_out_note(missing))
 
     late = 0
     for video in truth.of_split("train"):
@@ -164,8 +149,3 @@ def _notes(truth: SegmentTruth, present: set[str], features: FeatureSet) -> list
                 f"{measured:g} in its file; the former counts"
             )
     return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
