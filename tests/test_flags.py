@@ -113,10 +113,10 @@ IGNORED = [
     ("downstream evaluate --workdir=x --head=mgfn --out=y", "--head has no effect with --workdir"),
     *(
         (
-            f"downstream evaluate --scores=x --head=mgfn --annotations=a --out=y {option}",
-            f"{option.partition('=')[0]} has no effect with --scores",
+            f"downstream evaluate --scores=x --head=tridet --annotations=a --out=y {option}",
+            f"{option.partition('=')[0]} has no effect",
         )
-        for option in ("--features=f", "--skip-missing")
+        for option in ("--features=f", "--frames-per-score=4", "--epochs=2")
     ),
     ("evaluate --predictions=x --checkpoint=last --out=y", "--checkpoint has no effect without"),
     ("features --weights=x --checkpoint best --videos=v --out=y", "--checkpoint has no effect "),

@@ -214,27 +214,23 @@ def _check_evaluate(options: argparse.Namespace) -> None:
         flags.refuse_unused(options, ["--head"], "with --workdir, which has its own")
     if options.scores:
         _require(options, "head", "annotations")
-        flags.refuse_unused(options, ("--features", "--skip-missing"), "with --scores")
     if options.weights:
         _require(options, "head", "features", "annotations")
         make_recipe(options.head, _recipe(options))
+    else:
+        recipe = [option.flag for option in list_options()]
+        flags.refuse_unused(options, recipe, "without --weights")
 
-    if options.workdir and options.head:
-        raise UserError("--head belongs to --scores or --weights; a --workdir states its own")
-    if not options.weights and _recipe(options):
-        flag = "--" + next(iter(_recipe(options))).replace("_", "-")
-        raise UserError(
-            f"{flag} is of the recipe, which is given with --weights only; leave it out"
-        )
-
-    needs_frames = bool(options.scores) and options.head == "mgfn"
-    if needs_frames and not options.frames_per_score:
-        raise UserError(
-            "--frames-per-score is missing; give 16 for one score per row of the public MGFN, or 1 "
-            "for one score per frame"
-        )
-    if options.frames_per_score and not needs_frames:
-        raise UserError("--frames-per-score belongs to --scores with --head mgfn; leave it out")
+    if options.scores and options.head == "mgfn":
+        if options.frames_per_score is None:
+            raise UserError(
+                "--frames-per-score is missing; give 16 for one score per row of the public MGFN, "
+                "or 1 for one score per frame"
+            )
+    else:
+        flags.refuse_unused(options, ["--frames-per-score"], "without --scores of --head mgfn")
+    if options.scores and options.head != "mgfn":
+        flags.refuse_unused(options, ["--features"], "with --scores of this head")
 
 
 def _text(path: Path | None) -> str | None:
