@@ -417,6 +417,18 @@ def test_a_checkpoint_with_invalid_metadata_is_refused(entry, value):
         check_meta({}, "checkpoint 1", ["config"])
 
 
+@pytest.mark.parametrize(
+    ("has", "needed", "sentence"),
+    [
+        ("progress", "classes", "is of `albar downstream train`, but one of `albar train` is"),
+        ("classes", "progress", "is of `albar train`, but one of `albar downstream train` is"),
+    ],
+)
+def test_a_sound_checkpoint_of_another_command_is_not_called_damaged(has, needed, sentence):
+    with pytest.raises(UserError, match=f"^checkpoint 1 {sentence} needed here; choose another"):
+        check_meta({"config": {}, has: ["a"]}, "checkpoint 1", ["config", needed])
+
+
 def test_a_summary_in_a_checkpoint_is_checked():
     assert summary_of(SOUND, "checkpoint 1").num_steps == 2
     for wrong in ({"steps": 1}, {"step": "one"}, {"step": 1.5}, {"stopped_by": 3}):

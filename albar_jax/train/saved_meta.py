@@ -10,6 +10,8 @@ from albar_jax.storage.class_names import MOST_CLASSES
 from albar_jax.train.experiment import Summary
 
 _DAMAGED = "; it is damaged: delete it to use another checkpoint, or train again"
+# The commands that train, by an entry that only the checkpoints of one of them have.
+_COMMANDS = {"classes": "albar train", "progress": "albar downstream train"}
 
 
 def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
@@ -21,11 +23,12 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
       needed: required entries, such as "config".
 
     Raises:
-      UserError: an entry is missing or has a wrong type.
+      UserError: the checkpoint is of another command, or an entry is missing or has a wrong type.
     """
     if not isinstance(meta, dict):
         raise UserError(f"{name} has no metadata of its run{_DAMAGED}")
 
+    _refuse_other_command(meta, name, needed)
     for entry in needed:
         if entry not in meta:
             raise UserError(f"{name} lacks the entry {entry!r}{_DAMAGED}")
@@ -35,6 +38,17 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"the entry {entry!r} of {name} has a wrong type{_DAMAGED}")
 
     return meta
+
+
+def _refuse_other_command(meta: Mapping[str, Any], name: str, needed: Sequence[str]) -> None:
+    """Raises UserError for a sound checkpoint of a command whose checkpoints lack an entry."""
+    commands = [command for entry, command in _COMMANDS.items() if entry in meta]
+    wanted = [command for entry, command in _COMMANDS.items() if entry in needed]
+    if commands and wanted and not set(wanted) <= set(commands):
+        raise UserError(
+            f"{name} is of `{commands[0]}`, but one of `{wanted[0]}` is needed here; choose "
+            "another --workdir"
+        )
 
 
 def summary_of(meta: Mapping[str, Any], name: str) -> Summary:

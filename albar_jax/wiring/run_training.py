@@ -102,7 +102,9 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
     saved = {}
     if health.sound:
         last = health.sound[-1]
-        saved = Checkpoints(folder, read_only=True, health=health).meta(last, ["config", "videos"])
+        saved = Checkpoints(folder, read_only=True, health=health).meta(
+            last, ["config", "classes", "videos"]
+        )
         if saved:
             _check_same_config(saved["config"], meta["config"], folder, last)
 
