@@ -1,6 +1,8 @@
 """Compiles the attributions of a network once, and computes them for any clip and class."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,14 +18,16 @@ from albar_jax.attribution.integrated import (
     quadrature,
 )
 from albar_jax.attribution.legs import Legs, Split, legs, split
+from albar_jax.attribution.precision import at_highest_precision
 from albar_jax.attribution.scores import check_score, check_target, class_score
+from albar_jax.errors import UserError
 from albar_jax.types import Apply, Params, Tokens
 
 # Largest completeness error, relative to the difference, that needs no warning.
 TOLERANCE = 0.05
-# Largest completeness error in units of a logit that needs no warning. If a clip and its baseline
+# Largest completeness error in units of the score that needs no warning. If a clip and its baseline
 # have almost the same score, float32 makes a large relative error.
-NEGLIGIBLE = 1e-3
+NEGLIGIBLE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Options:
       chunk: largest number of points at once; memory grows with it.
 
     Raises:
-      UserError: there is no such rule or score, or no point.
+      UserError: there is no such rule or score, or the numbers are out of range.
     """
 
     steps: int = STEPS
@@ -48,15 +52,18 @@ class Options:
     def __post_init__(self):
         quadrature(self.rule, self.steps)
         check_score(self.score)
+        if self.chunk < 1:
+            raise UserError(f"the number of points at once is {self.chunk}; give at least 1")
 
 
 DEFAULT = Options()
 
 
 class Explainer:
-    """The attributions of one network. Each kind is compiled at its first use.
+    """The attributions of one network, in evaluation mode, at the highest precision of products.
 
-    Clips are normalised float32 (t, h, w, 3), all of one shape. Results are numpy arrays.
+    Each kind is compiled at its first use. Clips are normalised float32 (t, h, w, 3), all of one
+    shape. Results are numpy arrays.
 
     Args:
       apply: network; it should compute in float32.
@@ -64,6 +71,10 @@ class Explainer:
       num_classes: number of its classes.
       black: normalised value of a black pixel.
       tokens: final tokens of the network; see `models.final_tokens`.
+      options: the options of integrated gradients.
+
+    Attributes:
+      params: the weights.
       options: the options of integrated gradients.
     """
 
@@ -78,34 +89,37 @@ class Explainer:
         options: Options = DEFAULT,
     ):
         self.options = options
-        self._params = params
+        self.params = params
         self._num_classes = num_classes
-        self._black = black
         quality = {"steps": options.steps, "rule": options.rule, "chunk": options.chunk}
 
         def score_of(params: Params, target: Array):
             return class_score(apply, params, target, options.score)
 
         # The weights and the class are arguments, so one program serves all clips and classes.
-        self._logits = jax.jit(lambda params, clip: apply(params, clip[None], None).logits[0])
-        self._integrated = jax.jit(
-            lambda params, clip, start, target: integrated_gradients(
-                score_of(params, target), clip, start, **quality
-            )
+        self._logits = _compiled(lambda params, clip: apply(params, clip[None], None).logits[0])
+        self._integrated = _compiled(
+            lambda params, clip, target, name, frame: integrated_gradients(
+                score_of(params, target),
+                clip,
+                baseline(name, clip, black=black, frame=frame),
+                **quality,
+            ),
+            static=("name", "frame"),
         )
-        self._legs = jax.jit(
+        self._legs = _compiled(
             lambda params, clip, target, frame: legs(
                 score_of(params, target), clip, black=black, frame=frame, **quality
             ),
-            static_argnames="frame",
+            static=("frame",),
         )
-        self._split = jax.jit(
+        self._split = _compiled(
             lambda params, clip, target, frame: split(
                 score_of(params, target), clip, black=black, frame=frame
             ),
-            static_argnames="frame",
+            static=("frame",),
         )
-        self._class_map = jax.jit(
+        self._class_map = _compiled(
             lambda params, clip, target: class_activation(
                 tokens(params, clip[None])[0], params["head"]["kernel"], target
             )
@@ -113,7 +127,7 @@ class Explainer:
 
     def logits(self, clip: Clip) -> np.ndarray:
         """Returns the logits of a clip, float32 (k,)."""
-        return jax.device_get(self._logits(self._params, clip))
+        return jax.device_get(self._logits(self.params, clip))
 
     def attribution(
         self, clip: Clip, target: int, name: str, frame: int | None = None
@@ -130,8 +144,8 @@ class Explainer:
           UserError: there is no such class, baseline or frame.
         """
         check_target(target, self._num_classes)
-        start = baseline(name, clip, black=self._black, frame=frame)
-        return jax.device_get(self._integrated(self._params, clip, start, target))
+        check_baseline(name, len(clip), frame)
+        return jax.device_get(self._integrated(self.params, clip, target, name, frame))
 
     def legs(self, clip: Clip, target: int, frame: int | None = None) -> Legs:
         """Returns the integrated gradients of both legs, black -> static -> clip.
@@ -140,12 +154,12 @@ class Explainer:
           UserError: there is no such class or frame, or the clip has a single frame.
         """
         self._check(clip, target, frame)
-        return jax.device_get(self._legs(self._params, clip, target, frame))
+        return jax.device_get(self._legs(self.params, clip, target, frame))
 
     def split(self, clip: Clip, target: int, frame: int | None = None) -> Split:
         """Returns the sums of both legs, from three forward passes; raises what `legs` raises."""
         self._check(clip, target, frame)
-        return jax.device_get(self._split(self._params, clip, target, frame))
+        return jax.device_get(self._split(self.params, clip, target, frame))
 
     def class_map(self, clip: Clip, target: int) -> np.ndarray:
         """Returns the class-activation map, float32 (t', h', w'); see `class_activation`.
@@ -156,11 +170,15 @@ class Explainer:
           UserError: there is no such class.
         """
         check_target(target, self._num_classes)
-        return jax.device_get(self._class_map(self._params, clip, target))
+        return jax.device_get(self._class_map(self.params, clip, target))
 
     def _check(self, clip: Clip, target: int, frame: int | None) -> None:
         check_target(target, self._num_classes)
         check_baseline("static", len(clip), frame)
+
+
+def _compiled(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
+    return jax.jit(at_highest_precision(function), static_argnames=static)
 
 
 def warning(attribution: Attribution, options: Options) -> str | None:

@@ -18,6 +18,8 @@ from albar_jax.errors import UserError
 
 # Default number of points, as in captum.
 STEPS = 50
+# Largest number of points of `gauss_legendre`: it needs the eigenvalues of a matrix of this size.
+MOST_GAUSS = 1000
 # Default number of points whose gradients are computed at once.
 CHUNK = 8
 
@@ -73,10 +75,10 @@ def quadrature(rule: str, steps: int) -> Quadrature:
 
     Args:
       rule: a name in `RULES`.
-      steps: number of points n, at least 1.
+      steps: number of points n, at least 1; at most `MOST_GAUSS` for `gauss_legendre`.
 
     Raises:
-      UserError: there is no such rule, or no point.
+      UserError: there is no such rule, or the number of points is out of range.
     """
     if steps < 1:
         raise UserError(f"the number of steps is {steps}; give at least 1")
@@ -84,6 +86,11 @@ def quadrature(rule: str, steps: int) -> Quadrature:
         reason = f", {_BIASED[rule]}" if rule in _BIASED else ""
         raise UserError(
             f"{rule!r} is not a rule of integrated gradients{reason}; choose {' or '.join(RULES)}"
+        )
+    if rule == "gauss_legendre" and steps > MOST_GAUSS:
+        raise UserError(
+            f"the number of steps is {steps}, and gauss_legendre has at most {MOST_GAUSS}; choose "
+            "midpoint for more"
         )
     return RULES[rule](steps)
 

@@ -148,7 +148,7 @@ def _load(
 
     def read() -> Example:
         # Created again for each retry, so that all retries draw the same numbers.
-        rng = _generator(*key)
+        rng = generator(*key)
         with tracker.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
             # After the clip, so that auxiliary inputs do not change the random numbers of the clip.
@@ -192,10 +192,11 @@ def _example(video, aux: Example, label: int, valid: float, index: int, reason=N
 
 @functools.lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, length: int):
-    return _generator(seed, EPOCH_KEYS + epoch).permutation(length)
+    return generator(seed, EPOCH_KEYS + epoch).permutation(length)
 
 
-def _generator(seed: int, number: int) -> np.random.Generator:
+def generator(seed: int, number: int) -> np.random.Generator:
+    """Returns the random generator of an example. Tests have seed 0 and the row of the video."""
     # As uint64: a list of such large numbers would pass through float64 and lose its last digits.
     key = np.array([seed, number], np.uint64)
     return np.random.Generator(np.random.Philox(key=key))

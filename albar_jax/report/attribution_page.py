@@ -5,23 +5,26 @@ OUT/attribution.csv    `attribution_table.AttributionRow`, one row for each clip
 OUT/attribution.html   all pictures and the table on one page without external resources
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from albar_jax import files
+from albar_jax.files import replacing
 from albar_jax.report import attribution_table, plots, tables
 from albar_jax.report.attribution_pictures import (
     ExplainedClip,
-    Strip,
     Style,
     draw_strips,
     picture,
+    scale_of_all,
     write_png,
 )
 from albar_jax.report.attribution_table import AttributionRow
 from albar_jax.report.environment import environment
 from albar_jax.storage.inside import inside
 from albar_jax.terminal.escapes import show
+
+TABLE = "attribution.csv"
+PAGE = "attribution.html"
 
 # A page without scripts.
 _POLICY = (
@@ -35,47 +38,63 @@ _CAPTIONS = {
 }
 
 
+def begin(folder: Path) -> None:
+    """Removes the table and the page of an earlier command; its pictures are replaced later."""
+    for name in (TABLE, PAGE):
+        inside(folder, name).unlink(missing_ok=True)
+
+
 def publish(
-    folder: Path, clips: Sequence[ExplainedClip], rows: Sequence[AttributionRow], style: Style
+    folder: Path, clips: Iterable[ExplainedClip], rows: Sequence[AttributionRow], style: Style
 ) -> None:
     """Writes the files into a folder and prints the table.
 
     Args:
       folder: folder for the results.
-      clips: the explained clips; clip N is in clip_NN.png.
+      clips: the explained clips; clip N is in clip_NN.png. They are read several times, and only
+        one is in memory.
       rows: rows of the table.
       style: style of the pictures.
     """
-    pages = draw_strips(clips, style)
-    for number, strips in enumerate(pages):
-        write_png(inside(folder, f"clip_{number:02}.png"), picture(strips))
-    attribution_table.write_csv(inside(folder, "attribution.csv"), rows)
+    scale = scale_of_all(clips, style)
+    for number, clip in enumerate(clips):
+        draw_picture(folder, number, clip, style, scale)
+    attribution_table.write_csv(inside(folder, TABLE), rows)
 
-    page = inside(folder, "attribution.html")
-    files.write_text(page, render(clips, pages, rows, style))
+    page = inside(folder, PAGE)
+    with replacing(page) as partial, partial.open("w", encoding="utf-8") as file:
+        file.writelines(render(clips, rows, style, scale))
     show(*tables.aligned(attribution_table.table_lines(rows)).splitlines())
     show(f"the page: {page}")
 
 
+def draw_picture(
+    folder: Path, number: int, clip: ExplainedClip, style: Style, scale: float | None = None
+) -> None:
+    """Writes the picture of a clip; the arguments are as in `draw_strips`."""
+    path = inside(folder, f"clip_{number:02}.png")
+    write_png(path, picture(draw_strips(clip, style, scale)))
+
+
 def render(
-    clips: Sequence[ExplainedClip],
-    pages: Sequence[Sequence[Strip]],
+    clips: Iterable[ExplainedClip],
     rows: Sequence[AttributionRow],
     style: Style,
-) -> str:
-    """Returns the page as HTML; all text from outside is escaped."""
-    figures = []
-    for clip, strips in zip(clips, pages, strict=True):
-        drawn = [(strip.caption, list(map(plots.frame_png, strip.frames))) for strip in strips]
-        figures.append((clip, drawn))
+    scale: float | None = None,
+) -> Iterator[str]:
+    """Yields the page as HTML, piece by piece; all text from outside is escaped."""
 
-    return (
-        environment()
-        .get_template("attribution.html.jinja")
-        .render(
-            policy=_POLICY,
-            figures=figures,
-            lines=attribution_table.table_lines(rows),
-            caption=_CAPTIONS[style.show],
-        )
+    def figures() -> Iterator[tuple[ExplainedClip, list[tuple[str, list[str]]]]]:
+        for clip in clips:
+            drawn = []
+            for strip in draw_strips(clip, style, scale):
+                drawn.append((strip.caption, list(map(plots.frame_png, strip.frames))))
+            yield clip, drawn
+
+    template = environment().get_template("attribution.html.jinja")
+    return template.generate(
+        policy=_POLICY,
+        figures=figures(),
+        lines=attribution_table.table_lines(rows),
+        caption=_CAPTIONS[style.show],
     )

@@ -5,7 +5,7 @@ A picture is a column of strips. Each strip is a row of frames with a caption ab
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import cv2
@@ -101,31 +101,42 @@ class Strip:
     frames: np.ndarray
 
 
-def draw_strips(clips: Sequence[ExplainedClip], style: Style) -> list[list[Strip]]:
-    """Returns the strips of each clip: its frames, then the overlays of each model.
+def draw_strips(clip: ExplainedClip, style: Style, scale: float | None = None) -> list[Strip]:
+    """Returns the strips of a clip: its frames, then the overlays of each model.
 
     Args:
-      clips: the clips with their explanations.
-      style: the style of the overlays. With `scale="all"` the clips share a scale, too.
+      clip: the clip with its explanations.
+      style: the style of the overlays.
+      scale: value of full colour; None scales each model by its own largest values.
     """
-    prepared = [[_prepared(model, style) for model in clip.models] for clip in clips]
-    every_map = [values for models in prepared for maps in models for values in maps]
-    common = heat_maps.common_scale(every_map) if style.scale == "all" and every_map else None
+    places = shown_frames(len(clip.frames))
+    strips = [Strip(f"{clip.id}: {clip.label}", clip.frames[places])]
+    for model in clip.models:
+        maps = _prepared(model, style)
+        full = heat_maps.common_scale(maps) if scale is None else scale
+        for overlay, values in zip(model.overlays, maps, strict=True):
+            text = f"{model.model}: {model.answer} | {overlay.caption}"
+            pictures = heat_maps.overlay(overlay.frames[places], values[places], full, style.show)
+            strips.append(Strip(text, pictures))
+    return strips
 
-    pages = []
-    for clip, models in zip(clips, prepared, strict=True):
-        places = shown_frames(len(clip.frames))
-        strips = [Strip(f"{clip.id}: {clip.label}", clip.frames[places])]
-        for model, maps in zip(clip.models, models, strict=True):
-            scale = common or heat_maps.common_scale(maps)
-            for overlay, values in zip(model.overlays, maps, strict=True):
-                text = f"{model.model}: {model.answer} | {overlay.caption}"
-                frames = overlay.frames[places]
-                pictures = heat_maps.overlay(frames, values[places], scale, style.show)
-                strips.append(Strip(text, pictures))
-        pages.append(strips)
 
-    return pages
+def scale_of_all(clips: Iterable[ExplainedClip], style: Style) -> float | None:
+    """Returns the scale of all models and clips together; None if the style scales each model.
+
+    Args:
+      clips: the clips. They are read twice, one at a time.
+      style: the style of the overlays.
+    """
+    if style.scale != "all":
+        return None
+
+    def maps() -> Iterator[Map]:
+        for clip in clips:
+            for model in clip.models:
+                yield from _prepared(model, style)
+
+    return heat_maps.streamed_scale(maps)
 
 
 def _prepared(model: Explained, style: Style) -> list[Map]:

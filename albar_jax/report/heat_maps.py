@@ -5,7 +5,7 @@ their sum, and clipped to -1..1. It is laid over the grey frame with half opacit
 magnitudes, green for positive values, and red to green for signed ones.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import cv2
@@ -18,6 +18,8 @@ Smoothing = Literal["none", "patch", "blur"]
 # Share of the summed magnitudes below the largest shown value.
 SHARE = 0.98
 OPACITY = 0.5
+# Number of values of half the bits of a float32.
+_HALF = 1 << 16
 # Standard deviation of the blur in pixels of a clip of 224 pixels.
 _BLUR, _BLUR_SIDE = 4.0, 224
 # Colours of equally spaced values, RGB: from 0 to 1, or for signed maps from -1 to 1.
@@ -94,6 +96,44 @@ def common_scale(maps: Iterable[Map]) -> float:
     magnitudes = np.sort(np.concatenate([np.abs(values).ravel() for values in maps]))
     sums = np.cumsum(magnitudes, dtype=np.float64)
     return float(magnitudes[np.searchsorted(sums, SHARE * sums[-1])])
+
+
+def streamed_scale(read: Callable[[], Iterable[Map]]) -> float:
+    """Returns `common_scale` of maps that do not fit into memory together, rounded to float32.
+
+    The bits of float32 magnitudes have the order of the magnitudes. The first pass finds the upper
+    half of the bits of the result, the second pass the lower half.
+
+    Args:
+      read: returns the maps; it is called twice.
+    """
+    upper_sums = np.zeros(_HALF)
+    for values in read():
+        upper, _, magnitudes = _halves(values)
+        upper_sums += np.bincount(upper, magnitudes, _HALF)
+    sums = np.cumsum(upper_sums)
+    bound = SHARE * sums[-1]
+    chosen = int(np.searchsorted(sums, bound))
+
+    lower_sums = np.zeros(_HALF)
+    for values in read():
+        upper, lower, magnitudes = _halves(values)
+        of_chosen = upper == chosen
+        lower_sums += np.bincount(lower[of_chosen], magnitudes[of_chosen], _HALF)
+    below = sums[chosen] - upper_sums[chosen]
+    place = int(np.searchsorted(below + np.cumsum(lower_sums), bound))
+
+    # Rounding of the sums must not lead beyond the largest magnitude.
+    place = min(place, int(np.flatnonzero(lower_sums).max(initial=0)))
+    bits = np.array(chosen * _HALF + place, np.uint32)
+    return float(bits.view(np.float32))
+
+
+def _halves(values: Map) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the upper and the lower half of the bits of all magnitudes, and the magnitudes."""
+    magnitudes = np.abs(values).ravel().astype(np.float32)
+    bits = magnitudes.view(np.uint32)
+    return bits // _HALF, bits % _HALF, magnitudes
 
 
 def overlay(

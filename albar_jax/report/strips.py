@@ -77,7 +77,7 @@ def _draw(pair: ClipPair, read_clip: ReadClip | None, explained: tuple[Explained
 
 
 def _draw_explained(clip: ExplainedClip) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    (strips,) = attribution_pictures.draw_strips([clip], Style())
+    strips = attribution_pictures.draw_strips(clip, Style())
     # The first strip is the clip itself, which is drawn anyway.
     drawn = [(strip.caption, tuple(map(plots.frame_png, strip.frames))) for strip in strips[1:]]
     return tuple(drawn)

@@ -8,6 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.attribution.legs import Split, split_batch
+from albar_jax.attribution.precision import at_highest_precision
 from albar_jax.attribution.scores import class_score
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
@@ -73,6 +74,7 @@ def appearance_motion(model: Trained, feed: VideoFeed) -> AppearanceMotion | Non
 def _make_step(apply: Apply, mesh: Mesh) -> Callable[[Params, Batch], tuple[Split, ...]]:
     """Returns the jitted step from a batch to its parts, rows of the manifest and validity."""
 
+    @at_highest_precision
     def step(params: Params, batch: Batch):
         gathered = jax.lax.with_sharding_constraint(params, meshes.replicated(mesh))
         score = class_score(apply, gathered, batch.target.argmax(1), "centred_logit")

@@ -12,7 +12,7 @@ from albar_jax.report.gallery import ClipPair
 from albar_jax.report.report_data import ReportData
 from albar_jax.report.strips import chosen_pairs
 from albar_jax.terminal.escapes import show
-from albar_jax.wiring.clip_maps import maps_of_clip
+from albar_jax.wiring.clip_maps import maps_of_clip, overlays_of
 from albar_jax.wiring.explainers import explainer, patch_of
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.videos import views
@@ -66,7 +66,9 @@ def _explain(
         if frames is None:
             continue
         target = pair.predictions[place].moving
-        maps = maps_of_clip(explains, normalise(jnp.asarray(frames)), frames, target)
-        answer = Explained(model.name, model.classes[target], maps.overlays, patch_of(model))
+        maps = maps_of_clip(explains, normalise(jnp.asarray(frames)), target)
+        show(*(f"note: {pair.id} of {model.name}: {text}" for text in maps.warnings))
+        overlays = overlays_of(maps.arrays, maps.captions, frames)
+        answer = Explained(model.name, model.classes[target], overlays, patch_of(model))
         explained.append(((pair.scuba, pair.id), answer))
     return explained

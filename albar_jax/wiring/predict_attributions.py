@@ -64,7 +64,7 @@ class PredictAttributions:
 
         answer = Explained("", "", tuple(overlays), patch_of(self._model))
         # The first strip is the clip itself.
-        (strips,) = draw_strips([ExplainedClip("", "", clip, (answer,))], Style(show="signed"))
+        strips = draw_strips(ExplainedClip("", "", clip, (answer,)), Style(show="signed"))
         for overlay, strip in zip(overlays, strips[1:], strict=True):
             yield FrameRow(overlay.caption, tuple(map(plots.frame_png, strip.frames)))
 

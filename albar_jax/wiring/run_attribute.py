@@ -1,30 +1,33 @@
 """`albar attribute`: explains the answers of trained models for single clips, with pictures."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from tqdm import tqdm
 
 from albar_jax.attribution import explain
 from albar_jax.attribution.baselines import check_baseline
 from albar_jax.attribution.explain import Explainer
 from albar_jax.errors import UserError
-from albar_jax.files import replacing
 from albar_jax.methods.pixels import normalise
 from albar_jax.report import attribution_page
-from albar_jax.report.attribution_pictures import Explained, ExplainedClip, Style
+from albar_jax.report.attribution_pictures import Style
 from albar_jax.report.attribution_table import AttributionRow
-from albar_jax.storage.inside import inside
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import show
-from albar_jax.wiring.attributed_clips import Choice, TestClip, read_clips
+from albar_jax.wiring.attributed_clips import Choice, TestClip, choose_clips, read_clips
 from albar_jax.wiring.clip_maps import CAM, LEGS, Method, maps_of_clip
+from albar_jax.wiring.encoder import weights_hash
 from albar_jax.wiring.explainers import explainer, patch_of
+from albar_jax.wiring.stored_explanations import (
+    Explanation,
+    ModelExplanation,
+    StoredExplanations,
+)
 from albar_jax.wiring.trained_models import Trained
 
 # Explained classes other than a class by its name.
@@ -50,18 +53,11 @@ class Request:
     style: Style = Style()
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Explanation:
-    """The explanation of one model and clip: overlays, arrays to save, row of the table."""
-
-    explained: Explained
-    arrays: dict[str, np.ndarray]
-    row: AttributionRow
-    warnings: tuple[str, ...]
-
-
 def run(models: Sequence[Trained], choice: Choice, request: Request, out: str) -> int:
     """Explains clips and writes pictures, arrays, a table and a page; returns the exit status.
+
+    Each clip is written as soon as all models have explained it. A repeated command keeps finished
+    clips if their frames, the weights and the request are the same.
 
     Args:
       models: at least one model; all with the same classes and clips.
@@ -74,20 +70,64 @@ def run(models: Sequence[Trained], choice: Choice, request: Request, out: str) -
     """
     _check(request, models[0])
     with working_in(out, "--out") as folder:
-        clips = read_clips(models, choice)
-        explanations: list[list[_Explanation]] = [[] for _ in clips]
-        for model in models:
-            for place, explanation in enumerate(_explain(model, clips, request)):
-                explanations[place].append(explanation)
-        _write(folder, clips, explanations, models[0].classes, request.style)
+        chosen = choose_clips(models, choice, folder)
+        explainers = [explainer(model, request.options) for model in models]
+        stored = StoredExplanations(folder, _settings(models, explainers, request))
+        attribution_page.begin(folder)
+
+        rows: list[AttributionRow] = []
+        notes: list[str] = []
+        bar = tqdm(read_clips(chosen), unit="clip", total=len(chosen))
+        for number, clip in enumerate(bar):
+            explanation = stored.find(number, clip.id, clip.frames)
+            if explanation is None:
+                explanation = _explain(models, explainers, clip, request)
+                stored.add(number, explanation)
+            # One scale for all clips is known at the end only.
+            if request.style.scale == "model":
+                attribution_page.draw_picture(folder, number, explanation.drawn(), request.style)
+            rows += [each.row for each in explanation.models]
+            notes += _notes(explanation)
+
+        stored.remove_others()
+        attribution_page.publish(folder, stored, rows, request.style)
+        show(*notes)
     return 0
+
+
+def _settings(
+    models: Sequence[Trained], explainers: Sequence[Explainer], request: Request
+) -> dict[str, Any]:
+    """Returns what determines the explanation of a clip; the chunk changes only roundings."""
+    of_models = []
+    for model, explains in zip(models, explainers, strict=True):
+        of_models.append(
+            {
+                "name": model.name,
+                "seed": model.config.seed,
+                "network": model.config.model.preset,
+                "weights": weights_hash(jax.device_get(explains.params)),
+            }
+        )
+    settings = {"models": of_models, "method": request.method, "target": request.target}
+    if request.method != CAM:
+        settings["baseline"] = request.baseline
+        settings["steps"] = request.options.steps
+        settings["rule"] = request.options.rule
+        settings["score"] = request.options.score
+    return settings
 
 
 def _check(request: Request, model: Trained) -> None:
     # A long evaluation may precede the first attribution.
     num_frames = model.config.data.num_frames
-    if request.method != CAM:
-        check_baseline("static" if request.baseline == LEGS else request.baseline, num_frames)
+    if request.baseline == LEGS and request.method != CAM and num_frames == 1:
+        raise UserError(
+            f"{model.name} reads single frames, which have no motion; give --baseline black, mean "
+            "or blur"
+        )
+    if request.method != CAM and request.baseline != LEGS:
+        check_baseline(request.baseline, num_frames)
     if request.target not in (PREDICTED, LABEL, *model.classes):
         hint = flags.suggestion(request.target, model.classes)
         raise UserError(
@@ -96,16 +136,19 @@ def _check(request: Request, model: Trained) -> None:
         )
 
 
-def _explain(model: Trained, clips: Sequence[TestClip], request: Request) -> Iterator[_Explanation]:
-    """Yields the explanation of each clip."""
-    explains = explainer(model, request.options)
-    for clip in tqdm(clips, unit="clip", desc=model.name):
-        yield _explanation(model, explains, clip, request)
+def _explain(
+    models: Sequence[Trained], explainers: Sequence[Explainer], clip: TestClip, request: Request
+) -> Explanation:
+    of_models = []
+    for model, explains in zip(models, explainers, strict=True):
+        of_models.append(_explain_by(model, explains, clip, request))
+    label = models[0].classes[clip.label]
+    return Explanation(clip.id, label, clip.frames, tuple(of_models))
 
 
-def _explanation(
+def _explain_by(
     model: Trained, explains: Explainer, clip: TestClip, request: Request
-) -> _Explanation:
+) -> ModelExplanation:
     video = normalise(jnp.asarray(clip.frames))
     probs = jax.nn.softmax(explains.logits(video))
     pred = int(probs.argmax())
@@ -114,7 +157,7 @@ def _explanation(
     if target is None:
         target = model.classes.index(request.target)
 
-    maps = maps_of_clip(explains, video, clip.frames, target, request.method, request.baseline)
+    maps = maps_of_clip(explains, video, target, request.method, request.baseline)
     parts = explains.split(video, target) if len(video) > 1 else None
     row = AttributionRow(
         clip=clip.id,
@@ -131,41 +174,12 @@ def _explanation(
     answer = f"{row.answer} {row.probability:.0%}"
     if target != pred:
         answer += f" | class {row.explained}"
-    warnings = [explain.warning(each, request.options) for each in maps.attributions]
-    return _Explanation(
-        Explained(model.name, answer, maps.overlays, patch_of(model)),
-        maps.arrays,
-        row,
-        tuple(f"{clip.id} of {model.name}: {text}" for text in warnings if text),
-    )
+    return ModelExplanation(row, answer, patch_of(model), maps.captions, maps.warnings, maps.arrays)
 
 
-def _write(
-    folder: Path,
-    clips: Sequence[TestClip],
-    explanations: Sequence[Sequence[_Explanation]],
-    classes: Sequence[str],
-    style: Style,
-) -> None:
-    """Writes all files and prints the table."""
-    explained, rows, warnings = [], [], []
-    for number, (clip, of_models) in enumerate(zip(clips, explanations, strict=True)):
-        models = tuple(each.explained for each in of_models)
-        explained.append(ExplainedClip(clip.id, classes[clip.label], clip.frames, models))
-        rows += [each.row for each in of_models]
-        for each in of_models:
-            warnings += each.warnings
-        _save_arrays(inside(folder, f"clip_{number:02}.npz"), clip, of_models)
-
-    attribution_page.publish(folder, explained, rows, style)
-    show(*(f"note: {text}" for text in warnings))
-
-
-def _save_arrays(path: Path, clip: TestClip, of_models: Sequence[_Explanation]) -> None:
-    """Writes the frames and the unsmoothed arrays of all models, `MODEL_seedN_MAP`."""
-    arrays = {"frames": clip.frames}
-    for each in of_models:
-        for name, values in each.arrays.items():
-            arrays[f"{each.row.model}_seed{each.row.seed}_{name}"] = values
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+def _notes(explanation: Explanation) -> list[str]:
+    notes = []
+    for each in explanation.models:
+        for text in each.warnings:
+            notes.append(f"note: {explanation.clip} of {each.row.model}: {text}")
+    return notes

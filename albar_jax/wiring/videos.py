@@ -14,6 +14,7 @@ import numpy as np
 from albar_jax.config import Config
 from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
+from albar_jax.data.loader import generator
 from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
@@ -93,18 +94,20 @@ def suite(config: Config) -> Suite:
     return SUITES[config.eval.suite]
 
 
-def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.ndarray:
+def evaluated_clip(config: Config, path: str, task: str | None = None, row: int = 0) -> np.ndarray:
     """Reads the central clip of a test video, as a model of this config is tested on it.
 
     Args:
       config: config of the experiment.
       path: path of the video.
-      task: test set, which determines the views; None is the validation.
+      task: test set, which determines the views and the order of frames; None is the validation.
+      row: row of the video in the manifest, which determines the order of shuffled frames.
 
     Returns:
       uint8 (t, h, w, 3), RGB.
     """
-    return read_clip(path, views(config, task=task)[0], np.random.default_rng(0))
+    order = "forward" if task is None else temporal_orders(config).get(task, "forward")
+    return read_clip(path, views(config, order, task)[0], generator(0, row))
 
 
 def view_kind(config: Config, task: str) -> str:

@@ -2,7 +2,11 @@
 
 import csv
 import dataclasses
+import os
 import shutil
+import signal
+import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -10,17 +14,33 @@ import numpy as np
 import pytest
 
 from albar_jax import cli, wiring
+from albar_jax.attribution.explain import Options
+from albar_jax.data.loader import eval_batches
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.methods.pixels import normalise
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.wiring import trained_models
-from albar_jax.wiring.attributed_clips import Choice, read_clips
+from albar_jax.wiring import run_attribute, trained_models
+from albar_jax.wiring.attributed_clips import Choice, choose_clips, read_clips
 from albar_jax.wiring.explainers import explainer
+from albar_jax.wiring.kept_predictions import predict_once
 
 
 def attribute(*arguments):
     return cli.run(["attribute", *map(str, arguments)])
+
+
+def clips_of(models, choice, folder):
+    return list(read_clips(choose_clips(models, choice, folder)))
+
+
+def changed(model, /, **sections):
+    """Returns the model with other values in sections of its config, such as `data={...}`."""
+    config = model.config
+    for name, values in sections.items():
+        section = dataclasses.replace(getattr(config, name), **values)
+        config = dataclasses.replace(config, **{name: section})
+    return dataclasses.replace(model, config=config)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +58,12 @@ def explained(trained, manifest, tmp_path_factory):
     """The results for two clips, and the lines of the table."""
     out = tmp_path_factory.mktemp("explained")
     clips = ("--clips", manifest.ids[3], "--clips", manifest.ids[0])
+    # A clip and a picture of an earlier command, which had more clips.
+    for name in ("clip_02.npz", "clip_100.png", "clip_2.png", "clip_02.txt"):
+        (out / name).write_bytes(b"old")
     assert attribute("--workdir", trained, "--steps", 16, *clips, "--out", out) == 0
+    for name in ("clip_2.png", "clip_02.txt"):
+        (out / name).unlink()
     with open(out / "attribution.csv", newline="") as file:
         return out, list(csv.DictReader(file))
 
@@ -57,6 +82,47 @@ def test_each_clip_has_a_picture_arrays_and_a_line(explained, manifest, model):
     arrays = np.load(out / "clip_00.npz", allow_pickle=False)
     clip = wiring.evaluated_clip(model.config, manifest.paths[3], "quickstart")
     np.testing.assert_array_equal(arrays["frames"], clip)
+
+
+def test_a_repeated_command_keeps_what_is_finished(trained, model, manifest, explained, tmp_path):
+    out = tmp_path / "out"
+
+    def interrupt_after_the_first_clip():
+        while not (out / "clip_00.npz").exists():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_after_the_first_clip, daemon=True).start()
+    ids = (manifest.ids[3], manifest.ids[0], *manifest.ids)
+    request = run_attribute.Request(options=Options(steps=16))
+    with pytest.raises(KeyboardInterrupt):
+        run_attribute.run([model], Choice(ids), request, str(out))
+    assert 1 <= len(list(out.glob("clip_*.npz"))) < len(manifest)
+    assert not (out / "attribution.html").exists()
+
+    # The repeated command keeps the first clip, and gives the same files as if never interrupted.
+    finished = (out / "clip_00.npz").stat().st_mtime_ns
+    common = ["--workdir", trained, "--clips", ids[0], "--out", out]
+    assert attribute(*common, "--clips", ids[1], "--steps", 16) == 0
+    assert (out / "clip_00.npz").stat().st_mtime_ns == finished
+    for path in explained[0].iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+
+    # Another style draws the pictures again, another method computes the clips again.
+    assert attribute(*common, "--steps", 16, "--scale", "all", "--show", "signed") == 0
+    assert (out / "clip_00.npz").stat().st_mtime_ns == finished
+    assert (out / "clip_00.png").read_bytes() != (explained[0] / "clip_00.png").read_bytes()
+    (out / "clip_00.npz").write_bytes(b"no arrays")
+    assert attribute(*common, "--method", "cam") == 0
+    assert "ce_seed0_class_map" in np.load(out / "clip_00.npz", allow_pickle=False)
+    assert not (out / "clip_01.npz").exists()
+
+
+def test_the_precision_of_the_config_changes_nothing(model, manifest):
+    clip = normalise(wiring.evaluated_clip(model.config, manifest.paths[0], "quickstart"))
+    parts = explainer(model).split(clip, 2)
+    rough = changed(model, model={"dtype": "bfloat16"})
+    assert explainer(rough).split(clip, 2) == parts
 
 
 def test_the_table_is_the_sum_of_the_arrays(explained, manifest, model):
@@ -119,6 +185,9 @@ def test_an_evaluation_chooses_the_clips_that_only_the_second_run_recognises(
     model, manifest, tmp_path
 ):
     other = dataclasses.replace(model, name="albar")
+    choice = Choice(("wrong-to-right",), evaluation=tmp_path)
+    with pytest.raises(UserError, match="has no file .*ce_seed0/quickstart.csv of predictions; ev"):
+        clips_of([model, other], choice, tmp_path)
     for name, right in (("ce", [0, 2]), ("albar", [0, 1])):
         pred = [
             label if row in right else (label + 1) % 8
@@ -129,9 +198,45 @@ def test_an_evaluation_chooses_the_clips_that_only_the_second_run_recognises(
         folder.mkdir(parents=True)
         write_predictions(folder / "quickstart.csv", predictions)
 
-    choice = Choice(("wrong-to-right",), evaluation=tmp_path)
-    assert [clip.id for clip in read_clips([model, other], choice)] == [manifest.ids[1]]
-    assert [clip.id for clip in read_clips([other, model], choice)] == [manifest.ids[2]]
+    for models, row in (([model, other], 1), ([other, model], 2)):
+        assert [clip.id for clip in clips_of(models, choice, tmp_path)] == [manifest.ids[row]]
+
+    # Predictions of another data set.
+    shifted = Predictions(manifest.ids, (manifest.labels + 1) % 8, None, manifest.labels)
+    write_predictions(tmp_path / "predictions" / "ce_seed0" / "quickstart.csv", shifted)
+    with pytest.raises(UserError, match="is of other videos than the test set: it has the clip"):
+        clips_of([model, other], choice, tmp_path)
+
+
+def test_predictions_that_choose_clips_are_made_once(model, manifest, tmp_path):
+    first = predict_once(model, manifest, "quickstart", tmp_path)
+    table = tmp_path / "predictions" / "ce_seed0" / "quickstart.csv"
+    made = table.stat().st_mtime_ns
+    again = predict_once(model, manifest, "quickstart", tmp_path)
+    assert (again.ids, again.pred.tolist()) == (manifest.ids, first.pred.tolist())
+    assert table.stat().st_mtime_ns == made
+
+    # Another batch size is another config.
+    predict_once(changed(model, eval={"batch_size": 4}), manifest, "quickstart", tmp_path)
+    assert table.stat().st_mtime_ns > made
+
+
+def test_clips_of_a_temporal_test_have_its_order(model, manifest, tmp_path):
+    tested = changed(model, eval={"temporal_tests": True})
+    reversed_task, shuffled_task = wiring.suite(tested.config).temporal_tasks.values()
+    orders = wiring.temporal_orders(tested.config)
+    assert (orders[reversed_task], orders[shuffled_task]) == ("reversed", "shuffled")
+
+    (forward,) = clips_of([tested], Choice((manifest.ids[5],)), tmp_path)
+    (backward,) = clips_of([tested], Choice((manifest.ids[5],), reversed_task), tmp_path)
+    np.testing.assert_array_equal(backward.frames, forward.frames[::-1])
+
+    # The frames that an evaluation shuffles for this row.
+    (shuffled,) = clips_of([tested], Choice((manifest.ids[5],), shuffled_task), tmp_path)
+    spec = wiring.views(tested.config, "shuffled", shuffled_task)[0]
+    with eval_batches(manifest, spec, batch_size=len(manifest)) as batches:
+        (batch,) = batches
+    np.testing.assert_array_equal(shuffled.frames, batch["video"][5])
 
 
 @pytest.mark.parametrize(
@@ -144,6 +249,7 @@ def test_an_evaluation_chooses_the_clips_that_only_the_second_run_recognises(
         (["--clips", "x", "--baseline", "white"], "no baseline 'white'"),
         (["--clips", "x", "--rule", "riemann_trapezoid"], "captum's weights sum to 1 - 1/n"),
         (["--clips", "x", "--score", "loss"], "no score 'loss'"),
+        (["--clips", "x", "--steps", "1001"], "gauss_legendre has at most 1000; choose midpoint"),
         ([], "--clips is missing"),
     ],
 )
@@ -154,15 +260,39 @@ def test_mistakes_are_told_in_a_sentence(trained, tmp_path, capsys, options, mes
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("clip_*"))
 
 
-def test_runs_that_see_other_clips_are_not_compared(model, manifest):
-    longer = dataclasses.replace(model.config.data, stride=2)
-    other = dataclasses.replace(
-        model, name="b", config=dataclasses.replace(model.config, data=longer)
-    )
-    with pytest.raises(UserError, match="see other frames or crops"):
-        read_clips([model, other], Choice((manifest.ids[0],)))
-    with pytest.raises(UserError, match="two runs are named 'ce' and have seed 0"):
-        read_clips([model, model], Choice((manifest.ids[0],)))
+def test_runs_that_see_other_clips_are_not_compared(model, manifest, world_dir, tmp_path):
+    lines = (world_dir / "manifest.csv").read_text().splitlines(keepends=True)
+    test = next(row for row, line in enumerate(lines) if ",test" in line)
+    for name in ("few", "same"):
+        (tmp_path / name).mkdir()
+        kept = [line for row, line in enumerate(lines) if name == "same" or row != test]
+        text = "".join(kept).replace("videos/", f"{world_dir}/videos/")
+        (tmp_path / name / "manifest.csv").write_text(text)
+        shutil.copy(world_dir / "classes.txt", tmp_path / name)
+
+    def other(**sections):
+        return dataclasses.replace(changed(model, **sections), name="b")
+
+    choice = Choice((manifest.ids[-1],))
+    cases = [
+        (other(data={"stride": 2}), "see other frames or crops"),
+        (other(eval={"suite": "ucf101"}), "belongs to the suite ucf101 and ce to quickstart"),
+        (dataclasses.replace(other(), classes=model.classes[::-1]), "on different classes"),
+        (model, "two runs are named 'ce' and have seed 0"),
+        (other(data={"manifest": f"{tmp_path}/few/manifest.csv"}), "tested on different videos of"),
+    ]
+    for second, sentence in cases:
+        with pytest.raises(UserError, match=sentence):
+            choose_clips([model, second], choice, tmp_path)
+    # A copy of the data set is the same.
+    same = other(data={"manifest": f"{tmp_path}/same/manifest.csv"})
+    assert len(choose_clips([model, same], choice, tmp_path)) == 1
+
+
+def test_legs_of_single_frames_are_refused(model, manifest, tmp_path):
+    single = changed(model, data={"num_frames": 1})
+    with pytest.raises(UserError, match="ce reads single frames, which have no motion; give --bas"):
+        run_attribute.run([single], Choice(manifest.ids[:1]), run_attribute.Request(), "x")
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_done(
@@ -175,8 +305,8 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_done(
     paths = wiring.task_manifest(moved.config, "quickstart", model.classes).paths
     Path(paths[0]).write_bytes(b"no video")
 
-    clips = read_clips([moved], Choice((manifest.ids[0], manifest.ids[1])))
+    clips = clips_of([moved], Choice((manifest.ids[0], manifest.ids[1])), tmp_path)
     assert [clip.id for clip in clips] == [manifest.ids[1]]
     assert f"note: left out, {paths[0]}" in capsys.readouterr().out
     with pytest.raises(UserError, match="none of the 1 clips of quickstart can be read"):
-        read_clips([moved], Choice((manifest.ids[0],)))
+        clips_of([moved], Choice((manifest.ids[0],)), tmp_path)

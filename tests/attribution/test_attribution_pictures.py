@@ -12,6 +12,7 @@ from albar_jax.report.attribution_pictures import (
     Style,
     draw_strips,
     picture,
+    scale_of_all,
     write_png,
 )
 
@@ -39,6 +40,18 @@ def test_the_scale_is_where_the_sorted_magnitudes_reach_98_percent_of_their_sum(
     ones[0, 0, 0] = 3.2
     assert heat_maps.common_scale([ones]) == 3.2
     assert heat_maps.common_scale([np.zeros((1, 2, 2))]) == 0
+
+
+@pytest.mark.parametrize("sd", [1e-8, 1.0])
+def test_the_scale_of_maps_that_are_read_one_by_one_is_the_same(sd):
+    maps = [sd * np.random.default_rng(seed).normal(size=(2, 9, 7)) for seed in range(3)]
+    maps[1][0] = 0
+    for chosen in (maps, maps[:1], [values.round() for values in maps], [np.ones((1, 2, 2))]):
+        expected = heat_maps.common_scale(chosen)
+        # The next float32 may be chosen where the sums are rounded.
+        found = heat_maps.streamed_scale(lambda chosen=chosen: iter(chosen))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert heat_maps.streamed_scale(lambda: [np.zeros((1, 2, 2))]) == 0
 
 
 def test_the_scale_is_common_to_all_maps():
@@ -109,19 +122,21 @@ def test_frames_of_a_model_share_a_scale_and_models_only_on_request():
     weak[0], weak[1] = 1, 0.5
     clip = clip_of(explained("weak", weak), explained("strong", 10 * weak))
     style = Style(show="positive", smoothing="none")
-    ((_, first, second),) = draw_strips([clip], style)
+    _, first, second = draw_strips(clip, style)
     np.testing.assert_array_equal(first.frames, second.frames)
     # The second frame has half the attribution, so it is fainter.
     np.testing.assert_array_equal(first.frames, heat_maps.overlay(FRAMES, weak, 1.0, "positive"))
 
-    ((_, first, second),) = draw_strips([clip], Style("positive", "none", "all"))
+    of_all = Style("positive", "none", "all")
+    assert scale_of_all([clip], style) is None
+    _, first, second = draw_strips(clip, of_all, scale_of_all([clip], of_all))
     np.testing.assert_array_equal(first.frames, heat_maps.overlay(FRAMES, weak, 10, "positive"))
     assert not np.array_equal(first.frames, second.frames)
 
 
 def test_a_picture_has_the_clip_and_a_captioned_strip_for_each_map():
     values = np.random.default_rng(2).normal(size=(4, 16, 20))
-    strips = draw_strips([clip_of(explained("ce", values, values))], Style())[0]
+    strips = draw_strips(clip_of(explained("ce", values, values)), Style())
     assert [strip.caption for strip in strips] == [
         "clip_1: wave",
         "ce: wave 90% | map 0",
@@ -137,7 +152,7 @@ def test_a_picture_has_the_clip_and_a_captioned_strip_for_each_map():
 
 def test_long_clips_show_eight_frames_from_the_first_to_the_last():
     frames = np.arange(32, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    ((strip,),) = draw_strips([ExplainedClip("a", "b", frames, ())], Style())
+    (strip,) = draw_strips(ExplainedClip("a", "b", frames, ()), Style())
     assert strip.frames[:, 0, 0, 0].tolist() == [0, 4, 9, 13, 18, 22, 27, 31]
 
 

@@ -227,6 +227,34 @@ def test_mistakes_of_the_user_are_refused(swin, clip):
         explainer.attribution(clip, 0, "static", 4)
     with pytest.raises(UserError, match="no score 'loss'"):
         Options(score="loss")
+    with pytest.raises(UserError, match="number of points at once is 0; give at least 1"):
+        Options(chunk=0)
+    with pytest.raises(UserError, match="steps is 1001, and gauss_legendre has at most 1000"):
+        Options(steps=1001)
+    assert len(quadrature("midpoint", 1001)[0]) == 1001
+
+
+def test_networks_are_computed_at_the_highest_precision_in_evaluation_mode(clip):
+    """By default, a GPU rounds the factors of a product to 10 bits, and a TPU to 7 bits."""
+    seen = []
+
+    def network(params, video, key):
+        seen.append((jax.config.jax_default_matmul_precision, key))
+        logits = video.mean((1, 2, 3)) @ params["head"]["kernel"]
+        return Outputs(logits, logits)
+
+    def tokens(params, video):
+        seen.append((jax.config.jax_default_matmul_precision, None))
+        return video
+
+    params = {"head": {"kernel": jnp.ones((3, NUM_CLASSES))}}
+    explainer = Explainer(network, params, NUM_CLASSES, black=BLACK, tokens=tokens)
+    for compute in (explainer.split, explainer.legs, explainer.class_map):
+        compute(clip, 0)
+    explainer.attribution(clip, 0, "blur")
+    explainer.logits(clip)
+    assert set(seen) == {("highest", None)}
+    assert jax.config.jax_default_matmul_precision is None
 
 
 def test_an_incomplete_attribution_is_warned_of_with_the_steps_to_try():
@@ -239,3 +267,5 @@ def test_an_incomplete_attribution_is_warned_of_with_the_steps_to_try():
     )
     # Rounding errors of two equal scores.
     assert sentence(1e-4, 0.5) is None
+    # But a difference of probabilities may be small.
+    assert "by +8.0%" in sentence(2e-3, 0.08)
