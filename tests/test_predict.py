@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,13 +17,15 @@ import albar_jax
 from albar_jax import cli, wiring
 from albar_jax.config import parse
 from albar_jax.data.decode import open_video, read_frames
+from albar_jax.data.film_stream import FilmStream
 from albar_jax.data.manifest import read_manifest
+from albar_jax.data.readers.streamed import StreamedFilm
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.methods import albar
 from albar_jax.storage.csv_files import read_table
 from albar_jax.train.checkpoint import Checkpoints
-from albar_jax.wiring import run_evaluation, run_predict, trained_models, video_clips
+from albar_jax.wiring import run_evaluation, run_predict, trained_models
 from albar_jax.wiring.motion_predictor import MotionPredictor, still_frame
 from albar_jax.wiring.video_predictions import VideoPredictions
 
@@ -223,13 +226,40 @@ def test_frames_in_a_folder_are_predicted_like_their_film(films, trained, tmp_pa
         assert ours["motion"] == theirs["motion"]
 
 
-def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(films, predict, monkeypatch):
-    (whole,) = predict(films / "long.mkv", hop=5)
-    monkeypatch.setattr(video_clips, "MOST_HELD", 100)
-    (streamed,) = predict(films / "long.mkv", hop=5)
-    assert streamed.windows == whole.windows
-    assert streamed.use == whole.windows[4].use
-    assert (streamed.num_frames, streamed.fps) == (45, 10.0)
+def test_a_film_is_decoded_once_and_in_order(films, predict, monkeypatch):
+    decoded = []
+    frames = StreamedFilm.frames
+
+    def counted(self):
+        decoded.append(Path(self.name).name)
+        return frames(self)
+
+    monkeypatch.setattr(StreamedFilm, "frames", counted)
+    predict(films / "long.mkv", films / "short.mkv", hop=5)
+    assert sorted(decoded) == ["long.mkv", "short.mkv"]
+
+
+def test_a_film_of_fewer_frames_than_it_states_has_the_views_of_its_frames(
+    tmp_path, predict, logits
+):
+    """The packets of one byte show nothing, as in the films of HMDB51."""
+    source = Path(__file__).parent / "data" / "fixtures" / "xvid_no_bframes.avi"
+    path = tmp_path / "null.avi"
+    with av.open(str(source)) as film, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(film.streams.video[0])
+        packets = [av.Packet(bytes(packet)) for packet in film.demux(video=0) if packet.size]
+        nothing = [av.Packet(b"\x7f") for _ in range(20)]
+        for number, packet in enumerate([*packets[:1], *nothing, *packets[1:]]):
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, 25)
+            packet.stream = stream
+            container.mux(packet)
+
+    with FilmStream(path) as film:
+        assert film.expected_frames == 80
+    nothing, film = predict(path, source)
+    assert (film.num_frames, len(film.windows)) == (60, 15)
+    assert (nothing.use, nothing.windows) == (film.use, film.windows)
 
 
 def test_several_devices_give_the_predictions_of_one(films, trained, out, tmp_path):

@@ -99,7 +99,7 @@ def cut_clip(
 
     with open_video(source, spec.decoder, spec.budget) as video:
         count = len(video)
-        frames = _frame_numbers(count, spec, rng)
+        frames = frame_numbers(count, spec, rng)
         # Only pixels inside the box are converted to RGB, and each box is resized before the next
         # frame is decoded.
         clip = video.read(frames, cropper.choose_box, cropper.shrink)
@@ -147,7 +147,7 @@ class _Cropper:
         return transforms.apply_crop(box[None], self.crop, size=self._spec.size)[0]
 
 
-def _frame_numbers(count: int, spec: ClipSpec, rng: np.random.Generator) -> Int[np.ndarray, " t"]:
+def frame_numbers(count: int, spec: ClipSpec, rng: np.random.Generator) -> Int[np.ndarray, " t"]:
     """Returns the frame numbers of the clip in a video of `count` frames, in the spec's order."""
     length = spec.num_frames
     short = spec.short

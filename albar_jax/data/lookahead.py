@@ -4,14 +4,19 @@ A mounted bucket takes 0.1 s to answer each query.
 """
 
 import collections
-from collections.abc import Callable, Generator, Iterable
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 _THREADS = 32
+# Seconds between two looks at whether the consumer has stopped.
+_TICK = 0.5
 
 
 def map_ahead(
@@ -47,3 +52,81 @@ def map_ahead(
             # The caller may stop early.
             for future in waiting:
                 future.cancel()
+
+
+def chain_ahead(
+    function: Callable[[In], Iterator[Out]],
+    items: Iterable[In],
+    *,
+    threads: int,
+    ahead: int,
+) -> Generator[Out, None, None]:
+    """Yields all results of `function(item)` for each item in order; threads compute ahead.
+
+    Each iterator is consumed by one thread. If the caller stops early, it must close this
+    generator: the threads wait for it.
+
+    Args:
+      function: returns an iterator of results.
+      items: its arguments; `threads` of them are begun at the same time.
+      threads: number of threads, at least 1.
+      ahead: number of results of each item that may wait to be used, at least 1.
+
+    Raises:
+      Exception: whatever an iterator raises, when its result is due.
+    """
+    is_closed = threading.Event()
+    waiting: collections.deque[_Results[Out]] = collections.deque()
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                results: _Results[Out] = _Results(ahead, is_closed)
+                pool.submit(results.fill, function, item)
+                waiting.append(results)
+                if len(waiting) == threads:
+                    yield from waiting.popleft()
+
+            while waiting:
+                yield from waiting.popleft()
+        finally:
+            is_closed.set()
+
+
+class _Results(Generic[Out]):
+    """The results of one item, passed from a thread to the consumer.
+
+    Args:
+      most: number of results that may wait.
+      is_closed: set when the consumer has stopped.
+    """
+
+    def __init__(self, most: int, is_closed: threading.Event):
+        # An exception is raised again for the consumer. None ends the results.
+        self._queue: queue.Queue[tuple[Out] | BaseException | None] = queue.Queue(most)
+        self._is_closed = is_closed
+
+    def fill(self, function: Callable[[In], Iterator[Out]], item: In) -> None:
+        """Computes the results; runs in a thread."""
+        try:
+            for result in function(item):
+                if not self._put((result,)):
+                    return
+            self._put(None)
+        # `__iter__` raises it for the consumer.
+        except BaseException as error:
+            self._put(error)
+
+    def __iter__(self) -> Iterator[Out]:
+        while (entry := self._queue.get()) is not None:
+            if isinstance(entry, BaseException):
+                raise entry
+            yield entry[0]
+
+    def _put(self, entry: tuple[Out] | BaseException | None) -> bool:
+        """Waits until the consumer takes an earlier result; returns False after it has stopped."""
+        while not self._is_closed.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(entry, timeout=_TICK)
+                return True
+        return False

@@ -1,7 +1,7 @@
 """Reads the windows of a video of any length, decoding it once and holding only open windows."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -36,12 +36,14 @@ class FilmWindows:
 
     Use it as a context manager and iterate over it once. Windows come in the order of their rows.
     Only frames that a window needs are converted and resized. Memory holds the frames of the
-    windows that have begun.
+    windows that have begun, and the frames of `keep`.
 
     Args:
       source: path or bytes of a film, a folder or .zip of pictures, or one picture.
       windows: the windows.
       view: the crops.
+      more_than: films with no more frames than this have no windows. Set the attribute to None
+        before the iteration to leave out all windows.
       decoder: see `FilmStream`.
       budget: see `FilmStream`.
 
@@ -49,6 +51,9 @@ class FilmWindows:
       fps: average frames per second; None if the video has no times.
       expected_frames: number of frames; for some films an estimate.
       num_frames: number of frames that were read so far.
+      more_than: see above.
+      keep: numbers of frames to keep; set it before the iteration.
+      kept: the crops of these frames by number, uint8 (crops, size, size, 3).
 
     Raises:
       DecodeError: the video cannot be read.
@@ -61,9 +66,13 @@ class FilmWindows:
         windows: Windows,
         view: View,
         *,
+        more_than: int | None = 0,
         decoder: Decoder = "auto",
         budget: Budget = DEFAULT,
     ):
+        self.more_than = more_than
+        self.keep: Collection[int] = ()
+        self.kept: dict[int, _Pictures] = {}
         self._windows = windows
         self._cropper = Cropper(view)
         self._black = np.zeros((view.crops, view.size, view.size, 3), np.uint8)
@@ -94,8 +103,10 @@ class FilmWindows:
         frame = None
         for frame in self._stream.frames():
             self.num_frames = frame.number + 1
-            if self._is_needed(frame.number, row):
+            if self.more_than is not None and self._is_needed(frame.number, row):
                 self._add(frame)
+            if frame.number in self.keep:
+                self.kept[frame.number] = self._crops_of(frame)
             while self._is_complete(row):
                 yield self._window(row, frame)
                 row += 1
@@ -104,7 +115,7 @@ class FilmWindows:
         # `FilmStream` raises an error for a film without frames.
         if frame is None:
             return
-        for last_row in range(row, self._windows.rows(self.num_frames)):
+        for last_row in range(row, self._num_rows()):
             yield self._window(last_row, frame)
             self._forget(last_row + 1)
 
@@ -129,7 +140,13 @@ class FilmWindows:
         """Returns whether a window exists and all its frames have been read."""
         windows = self._windows
         last = windows.start(row) + windows.stride * (windows.frames - 1)
-        return last < self.num_frames and row < windows.rows(self.num_frames)
+        return last < self.num_frames and row < self._num_rows()
+
+    def _num_rows(self) -> int:
+        """Returns the number of windows of a film of the frames so far."""
+        if self.more_than is None or self.num_frames <= self.more_than:
+            return 0
+        return self._windows.rows(self.num_frames)
 
     def _window(self, row: int, last: StreamedFrame) -> Window:
         """Returns a window, given the last frame that was read."""
@@ -144,9 +161,14 @@ class FilmWindows:
         return Window(row, numbers, np.stack(pictures, axis=1))
 
     def _add(self, frame: StreamedFrame) -> None:
-        """Converts a frame and keeps its crops."""
-        if frame.number not in self._pictures:
-            self._pictures[frame.number] = self._cropper.cut(frame.rgb())
+        """Holds the crops of a frame for the windows."""
+        self._pictures[frame.number] = self._crops_of(frame)
+
+    def _crops_of(self, frame: StreamedFrame) -> _Pictures:
+        """Returns the crops of a frame, which is converted once."""
+        if frame.number in self._pictures:
+            return self._pictures[frame.number]
+        return self._cropper.cut(frame.rgb())
 
     def _forget(self, row: int) -> None:
         """Drops the frames that no window from this row on contains."""

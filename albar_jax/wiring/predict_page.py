@@ -42,14 +42,9 @@ class PredictPage:
             return
 
         video = prediction.video
-        frames: tuple[str, ...] = ()
-        still = None
         attributions: tuple[FrameRow, ...] = ()
-        if prediction.clip is not None:
-            frames = frame_row(prediction.clip)
-            still = plots.frame_png(prediction.clip[self._predictor.frame])
-            if len(self._sections) < self._num_explained:
-                attributions = self._attributions.rows(prediction.clip, video.use.answer.label)
+        if len(self._sections) < self._num_explained:
+            attributions = self._attributions.rows(prediction.clip, video.use.answer.label)
 
         time_line = None
         if video.windows:
@@ -58,8 +53,8 @@ class PredictPage:
         self._sections.append(
             VideoSection(
                 video,
-                frames=frames,
-                still=still,
+                frames=frame_row(prediction.clip),
+                still=plots.frame_png(prediction.clip[self._predictor.frame]),
                 attributions=attributions,
                 time_line=time_line,
                 glimpses=tuple(self._caption(video, glimpse) for glimpse in prediction.glimpses),

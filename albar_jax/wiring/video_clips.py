@@ -1,78 +1,31 @@
-"""Streams the clips of videos: the views of the evaluation, then the windows of long videos."""
+"""Streams the clips of videos: the windows of long videos, and the views of the evaluation."""
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int
 from tqdm import tqdm
 
 from albar_jax import wiring
 from albar_jax.config import Config
-from albar_jax.data import deadline
-from albar_jax.data.clip_reader import ClipSpec, cut_clip
+from albar_jax.data.clip_reader import ClipSpec, frame_numbers
 from albar_jax.data.decode import DecodeError
-from albar_jax.data.film_stream import FilmStream
-from albar_jax.data.lookahead import map_ahead
+from albar_jax.data.lookahead import chain_ahead
 from albar_jax.features.crops import View
 from albar_jax.features.film_windows import FilmWindows
 from albar_jax.features.windows import Windows
-from albar_jax.storage import access
+from albar_jax.wiring.video_clip import Clip, VideoClip, VideoEnd, VideoStart
 
-# Bytes of a film that may be held in memory to read its views. Films of more bytes are only read
-# in order, and their central window takes the place of the views.
-MOST_HELD = 1 << 28
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class VideoClip:
-    """One clip of a video, or the end of the video.
-
-    Attributes:
-      video: number of the video.
-      clip: the clip, uint8 RGB (T, H, W, 3); None at the end of the video.
-      span: numbers of the first and the last frame of a window; None for a view.
-      end: what is known at the end of the video.
-    """
-
-    video: int
-    clip: UInt8[np.ndarray, "t h w 3"] | None
-    span: tuple[int, int] | None = None
-    end: "VideoEnd | None" = None
-
-
-@dataclasses.dataclass(frozen=True)
-class VideoEnd:
-    """The facts of a video after its last clip.
-
-    Attributes:
-      num_frames: frames of the video.
-      fps: frames per second; None if unknown.
-      reason: why it cannot be read, with its path; "" if it was read.
-    """
-
-    num_frames: int = 0
-    fps: float | None = None
-    reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Views:
-    """The clips of all views of a video; or the reason of a failure, with its path.
-
-    A film that is too large has no clips and no reason.
-    """
-
-    clips: Sequence[UInt8[np.ndarray, "t h w 3"]] = ()
-    num_frames: int = 0
-    fps: float | None = None
-    reason: str = ""
+# Clips of a video that may wait for the devices.
+_AHEAD = 2
 
 
 class VideoClips:
-    """The clips of all videos in order, each video followed by its end.
+    """The clips of all videos in order: of each video its start, windows, views and end.
 
-    A video that is longer than a clip is read once more, in order, and cut into windows.
+    A video is decoded once, in order, and memory does not depend on its length. The views are
+    placed by the number of frames that the file states. Where it is wrong, the video is decoded
+    once more.
 
     Args:
       config: config of the model.
@@ -89,6 +42,9 @@ class VideoClips:
         self._span = data.num_frames * data.stride
         self._windows = Windows(data.num_frames, data.stride, hop or max(1, self._span // 2))
         self._specs = wiring.views(config, task=wiring.suite(config).iid)
+        # From left to right, as the crops of a frame.
+        self._places = sorted({spec.place for spec in self._specs})
+        self._view = _view_of(self._specs[0], len(self._places))
         self._threads = max(1, config.loader.threads)
         self._videos = videos
         self._bar = bar
@@ -97,70 +53,89 @@ class VideoClips:
         bar.refresh()
 
     def __iter__(self) -> Iterator[VideoClip]:
-        # Threads read the views of a few videos ahead.
-        views_of_videos = map_ahead(
-            self._read_views, self._videos, threads=self._threads, ahead=self._threads
+        usual = len(self._specs)
+        expected, num_clips = usual, 0
+        numbers = range(len(self._videos))
+        # Threads read a few videos ahead.
+        for item in chain_ahead(self._read, numbers, threads=self._threads, ahead=_AHEAD):
+            num_clips += item.clip is not None
+            if item.start is not None:
+                expected = item.start.num_clips
+                self._bar.total += expected - usual
+            if item.end is not None:
+                self._bar.total += num_clips - expected
+                expected, num_clips = usual, 0
+            yield item
+
+    def _read(self, video: int) -> Iterator[VideoClip]:
+        """Yields the items of a video."""
+        try:
+            num_frames, fps = yield from self._read_clips(video)
+        except DecodeError as error:
+            yield VideoClip(video, end=VideoEnd(reason=str(error)))
+        else:
+            yield VideoClip(video, end=VideoEnd(num_frames, fps))
+
+    def _read_clips(self, video: int) -> Generator[VideoClip, None, tuple[int, float | None]]:
+        """Yields the start and the clips of a video; returns its number of frames and its rate."""
+        with self._open(video) as film:
+            count = max(1, film.expected_frames)
+            is_long = count > self._span
+            rows = self._windows.rows(count) if is_long else 0
+            yield VideoClip(video, start=VideoStart(rows + len(self._specs), film.fps))
+            yield from self._read_windows(video, film, count, is_long)
+
+        if film.num_frames != count:
+            count = film.num_frames
+            # Unless they have been read. A film that is short after all has none.
+            lacks_windows = not is_long and count > self._span
+            with self._open(video) as film:
+                yield from self._read_windows(video, film, count, lacks_windows)
+
+        for spec in self._specs:
+            yield VideoClip(video, self._clip(video, film, spec))
+        return film.num_frames, film.fps
+
+    def _open(self, video: int) -> FilmWindows:
+        spec = self._specs[0]
+        return FilmWindows(
+            self._videos[video],
+            self._windows,
+            self._view,
+            more_than=self._span,
+            decoder=spec.decoder,
+            budget=spec.budget,
         )
-        for number, views in enumerate(views_of_videos):
-            self._bar.total += len(views.clips) - len(self._specs)
-            for clip in views.clips:
-                yield VideoClip(number, clip)
 
-            end = VideoEnd(views.num_frames, views.fps, views.reason)
-            is_long = not views.clips or views.num_frames > self._span
-            if is_long and not views.reason:
-                end = yield from self._read_windows(number, self._videos[number])
-            yield VideoClip(number, None, end=end)
+    def _read_windows(
+        self, video: int, film: FilmWindows, count: int, has_windows: bool
+    ) -> Iterator[VideoClip]:
+        """Decodes a film of `count` frames, keeps the frames of its views, and yields windows."""
+        film.keep = {int(n) for spec in self._specs for n in _numbers(spec, count)}
+        if not has_windows:
+            film.more_than = None
+        for window in film:
+            first, last = window.numbers[[0, -1]].tolist()
+            yield VideoClip(video, window.clips[len(self._places) // 2], (first, last))
 
-    def _read_views(self, path: str) -> _Views:
-        """Reads the views of a video; none if it is too large to be held in memory."""
-        spec = self._specs[0]
-        clips = []
-        num_frames = 0
-        try:
-            with FilmStream(path, decoder=spec.decoder, budget=spec.budget) as stream:
-                fps = stream.fps
-            if _size(path) > min(MOST_HELD, spec.budget.bytes):
-                return _Views()
-
-            for spec in self._specs:
-                clip, num_frames = _read(path, spec)
-                clips.append(clip)
-        except DecodeError as error:
-            return _Views(reason=str(error))
-
-        return _Views(clips, num_frames, fps)
-
-    def _read_windows(self, number: int, path: str) -> Iterator[VideoClip]:
-        """Yields the windows of a video, and returns its end."""
-        spec = self._specs[0]
-        view = View(size=spec.size, short_side=spec.short_side, shape=spec.shape)
-        try:
-            with FilmWindows(
-                path, self._windows, view, decoder=spec.decoder, budget=spec.budget
-            ) as film:
-                self._bar.total += self._windows.rows(max(1, film.expected_frames))
-                for window in film:
-                    first, last = window.numbers[[0, -1]].tolist()
-                    yield VideoClip(number, window.clips[0], (first, last))
-        except DecodeError as error:
-            return VideoEnd(reason=str(error))
-
-        return VideoEnd(film.num_frames, film.fps)
+    def _clip(self, video: int, film: FilmWindows, spec: ClipSpec) -> Clip:
+        """Returns a view of a film whose frames are kept. Raises DecodeError."""
+        crop = self._places.index(spec.place)
+        numbers = _numbers(spec, film.num_frames).tolist()
+        if any(number not in film.kept for number in numbers):
+            raise DecodeError(f"{self._videos[video]}: it was changed while it was read")
+        return np.stack([film.kept[number][crop] for number in numbers])
 
 
-def _size(path: str) -> int:
-    """Returns the bytes of a film; 0 for folders and records, which are read file by file."""
-    if access.is_folder(path) or not access.exists(path):
-        return 0
-    return access.stat(path).st_size
+def _view_of(spec: ClipSpec, num_places: int) -> View:
+    return View(
+        crops=1 if num_places == 1 else 3,
+        size=spec.size,
+        short_side=spec.short_side,
+        shape=spec.shape,
+    )
 
 
-def _read(path: str, spec: ClipSpec) -> tuple[UInt8[np.ndarray, "t h w 3"], int]:
-    """Reads a clip within the time limit; returns it with the number of frames of the video."""
-
-    def read() -> tuple[UInt8[np.ndarray, "t h w 3"], int]:
-        clip, cut = cut_clip(path, spec, np.random.default_rng(0))
-        return clip, cut.count
-
-    return access.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
+def _numbers(spec: ClipSpec, count: int) -> Int[np.ndarray, " t"]:
+    """Returns the frames of a view, none of them drawn at random."""
+    return frame_numbers(count, spec, np.random.default_rng(0))

@@ -1,16 +1,17 @@
 """Predicts videos one after the other: the clip of the evaluation, and a time line of long ones."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
 from albar_jax.data.failures import FailureLog
-from albar_jax.evaluation.motion_use import MotionUse, VideoUse, WindowUse, motion_use
+from albar_jax.evaluation.motion_use import VideoUse, WindowUse, motion_use
 from albar_jax.wiring.motion_predictor import MotionPredictor, Predicted
-from albar_jax.wiring.video_clips import VideoClip, VideoClips, VideoEnd
+from albar_jax.wiring.video_clip import VideoClip, VideoEnd
+from albar_jax.wiring.video_clips import VideoClips
 
 # Windows of a long video whose middle frames are kept for the page.
 _NUM_GLIMPSES = 12
@@ -35,17 +36,19 @@ class VideoPrediction:
 
     Attributes:
       video: the answers.
-      clip: the central clip of the evaluation, uint8 RGB (T, H, W, 3); None if there is none.
+      clip: the central clip of the evaluation, uint8 RGB (T, H, W, 3).
       glimpses: frames of windows, evenly spread over the video.
     """
 
     video: VideoUse
-    clip: UInt8[np.ndarray, "t h w 3"] | None
+    clip: UInt8[np.ndarray, "t h w 3"]
     glimpses: tuple[Glimpse, ...]
 
 
 class VideoPredictions:
     """The predictions of all readable videos, in order.
+
+    Close the iterator if you stop early: threads wait for it.
 
     Args:
       predictor: the model.
@@ -62,33 +65,47 @@ class VideoPredictions:
         self._predictor = predictor
         self._videos = videos
         self._hop = hop
+        self._collected = _Collected()
 
-    def __iter__(self) -> Iterator[VideoPrediction]:
+    def __iter__(self) -> Generator[VideoPrediction, None, None]:
+        black = self._predictor.black
         with tqdm(desc="predict", unit="clip") as bar:
             clips = VideoClips(self._predictor.config, self._videos, self._hop, bar)
-            collected = _Collected()
             for predicted in self._predictor.predict(clips):
                 item = predicted.item
-                if item.end is None:
-                    collected.add(predicted, self._predictor.black)
-                    bar.update()
-                    continue
-
                 path = self._videos[item.video]
-                if item.end.reason:
+                if item.start is not None:
+                    self._collected = _Collected(path, item.start.fps)
+                if item.clip is not None:
+                    self._collected.add(predicted, black)
+                    bar.update()
+                if item.end is not None and item.end.reason:
                     self.failures[path] = item.end.reason
-                else:
-                    yield collected.finish(path, item.end, self._predictor.black)
-                collected = _Collected()
+                elif item.end is not None:
+                    yield self._collected.finish(item.end, black)
+                if item.end is not None:
+                    self._collected = _Collected()
+
+    def begun(self) -> VideoUse | None:
+        """Returns the time line so far of a video that has not been read to its end, if any."""
+        return self._collected.begun()
 
 
 class _Collected:
-    """The predictions of one video so far."""
+    """The predictions of one video so far.
 
-    def __init__(self):
+    Args:
+      path: path of the video.
+      fps: its frames per second; None if unknown.
+    """
+
+    def __init__(self, path: str = "", fps: float | None = None):
+        self._path = path
+        self._fps = fps
         self._moving: list[Float[np.ndarray, " k"]] = []
         self._still: list[Float[np.ndarray, " k"]] = []
-        self._clip: UInt8[np.ndarray, "t h w 3"] | None = None
+        # The clip of the first view, which is the most central one.
+        self._clips: list[UInt8[np.ndarray, "t h w 3"]] = []
         self._windows: list[WindowUse] = []
         self._glimpses = _Glimpses()
 
@@ -106,21 +123,21 @@ class _Collected:
 
         self._moving.append(moving)
         self._still.append(still)
-        # The first view is the most central one.
-        if self._clip is None:
-            self._clip = item.clip
+        if not self._clips:
+            self._clips.append(item.clip)
 
-    def finish(self, path: str, end: VideoEnd, black: Float[np.ndarray, " k"]) -> VideoPrediction:
+    def finish(self, end: VideoEnd, black: Float[np.ndarray, " k"]) -> VideoPrediction:
         """Returns the prediction of the video."""
-        video = VideoUse(path, self._use(black), end.num_frames, end.fps, tuple(self._windows))
-        return VideoPrediction(video, self._clip, self._glimpses.chosen())
+        use = motion_use(self._moving, self._still, black)
+        video = VideoUse(self._path, use, end.num_frames, end.fps, tuple(self._windows))
+        return VideoPrediction(video, self._clips[0], self._glimpses.chosen())
 
-    def _use(self, black: Float[np.ndarray, " k"]) -> MotionUse:
-        if self._moving:
-            return motion_use(self._moving, self._still, black)
-
-        # The film was too large to be read out of order.
-        return self._windows[len(self._windows) // 2].use
+    def begun(self) -> VideoUse | None:
+        """Returns the windows so far, with the last one as the answer; None without windows."""
+        if not self._windows:
+            return None
+        last = self._windows[-1]
+        return VideoUse(self._path, last.use, last.last + 1, self._fps, tuple(self._windows))
 
 
 class _Glimpses:
