@@ -12,7 +12,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from albar_jax.errors import UserError, naming
 from albar_jax.storage import temporary
@@ -61,17 +61,29 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     Raises:
       UserError: the text holds a file name that is not UTF-8.
     """
+    write_texts(path, [text])
+
+
+def write_texts(path: str | os.PathLike, texts: Iterable[str]) -> None:
+    """Writes texts one after the other like `write_text`; only one of them is in memory.
+
+    Raises:
+      UserError: a text holds a file name that is not UTF-8.
+    """
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, partial.open("wb") as file:
+        for text in texts:
+            file.write(_encoded(path, text))
+
+
+def _encoded(path: str | os.PathLike, text: str) -> bytes:
     try:
-        content = text.encode()
+        return text.encode()
     except UnicodeEncodeError as error:
         line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
         raise UserError(
             f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder"
         ) from error
-
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        partial.write_bytes(content)
 
 
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:

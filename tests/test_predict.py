@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -293,6 +295,36 @@ def test_results_so_far_are_written_if_the_command_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         run_predict.run(model, names, out=str(tmp_path), quiet=True)
     assert len(read_table(tmp_path / "predictions.csv")) == 2
+
+
+def test_a_terminated_command_keeps_its_answers_and_the_film_so_far(films, trained, tmp_path):
+    write_film(tmp_path / "endless.mkv", 3000)
+    names = [str(films / "long.mkv"), str(tmp_path / "endless.mkv")]
+    out = tmp_path / "out"
+    words = ["predict", "--workdir", str(trained), *names, "--out", str(out), "--hop", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "albar_jax", *words],
+        env=os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    deadline = time.monotonic() + 200
+    while not (out / "timelines" / "long.svg").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    # Then it predicts the second film.
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM, printed
+    assert [Path(row["path"]).name for row in records(out / "predictions.jsonl")] == ["long.mkv"]
+    windows = records(out / "timelines" / "endless.jsonl")
+    assert 0 < len(windows) < 3000
+    assert "stopped after 1 of 2 videos; their answers are in" in printed
+    assert "endless.svg is the time line of" in printed
+    assert "the same command begins again with the first video" in printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,10 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
     # These modules import JAX.
     from albar_jax.config import used_fields
+    from albar_jax.train.signals import StopRequest
     from albar_jax.wiring import chosen_models, program, run_predict, trained_models
 
-    def predict() -> None:
+    def predict() -> int:
         program.keep_compiled()
         (model,) = chosen_models.load_chosen(
             choice,
@@ -81,13 +82,15 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
         out = None if options.out is None else str(options.out)
         names = [str(video) for video in options.videos]
-        run_predict.run(
-            model,
-            names,
-            hop=options.hop,
-            out=out,
-            page=options.page,
-            num_explained=options.attributions,
-        )
+        with StopRequest() as stop, stop.interrupting():
+            run_predict.run(
+                model,
+                names,
+                hop=options.hop,
+                out=out,
+                page=options.page,
+                num_explained=options.attributions,
+            )
+        return stop.status
 
     return lambda: program.run(predict)

@@ -22,7 +22,7 @@ Fields of a JSON object; a row of the CSV file has the same values in the column
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,11 @@ def write_predictions(folder: Path, videos: Sequence[VideoUse], classes: Sequenc
       videos: the readable videos.
       classes: class names in the order of their numbers.
     """
-    records = [video_record(video, classes) for video in videos]
+
+    def records() -> Iterator[dict[str, Any]]:
+        for video in videos:
+            yield video_record(video, classes)
+
     _write(folder, (), "predictions", records)
 
 
@@ -61,7 +65,7 @@ def write_time_line(folder: Path, name: str, video: VideoUse, classes: Sequence[
       classes: class names in the order of their numbers.
     """
     own_folder(folder, TIME_LINES)
-    _write(folder, (TIME_LINES,), name, window_records(video, classes))
+    _write(folder, (TIME_LINES,), name, lambda: _window_records(video, classes))
 
     picture = inside(folder, TIME_LINES, f"{name}.svg")
     files.write_text(picture, draw_time_line(video, classes))
@@ -76,7 +80,12 @@ def video_record(video: VideoUse, classes: Sequence[str]) -> dict[str, Any]:
 
 def window_records(video: VideoUse, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Returns the JSON objects of the windows of a video."""
-    return [_window_record(video, window, classes) for window in video.windows]
+    return list(_window_records(video, classes))
+
+
+def _window_records(video: VideoUse, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for window in video.windows:
+        yield _window_record(video, window, classes)
 
 
 def _utf8(path: str) -> str:
@@ -119,13 +128,15 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _write(folder: Path, parts: Sequence[str], name: str, records: list[dict[str, Any]]) -> None:
-    """Writes records as NAME.csv and NAME.jsonl."""
-    lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records]
-    files.write_text(inside(folder, *parts, f"{name}.jsonl"), "".join(f"{x}\n" for x in lines))
+def _write(
+    folder: Path, parts: Sequence[str], name: str, records: Callable[[], Iterator[dict[str, Any]]]
+) -> None:
+    """Writes records as NAME.csv and NAME.jsonl; a long film has too many for the memory."""
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records())
+    files.write_texts(inside(folder, *parts, f"{name}.jsonl"), (f"{line}\n" for line in lines))
 
-    rows = [_flat(record) for record in records]
-    columns = list(rows[0]) if rows else []
+    columns = list(_flat(next(records(), {})))
+    rows = map(_flat, records())
     table = ([row[column] for column in columns] for row in rows)
     write_table(inside(folder, *parts, f"{name}.csv"), columns, table)
 

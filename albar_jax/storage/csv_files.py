@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from albar_jax.errors import UserError
-from albar_jax.files import open_regular, write_text
+from albar_jax.files import open_regular, write_texts
 from albar_jax.terminal.escapes import from_cell, needs_cells, to_cell
 
 # Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
@@ -180,20 +180,29 @@ def write_table(
 ) -> None:
     """Writes a table atomically; `read_table(path, strip=False)` returns all fields unchanged.
 
+    Only one row is in memory.
+
     Raises:
       UserError: a field is not UTF-8 text, such as the name of some files.
     """
-    rows = list(rows)
-    for row in rows:
-        # The check is slow, and most rows are ASCII.
-        if not "".join(map(str, row)).isascii():
-            _check_utf8(row, os.fspath(path))
 
-    write_text(path, to_text([columns, *rows], delimiter=delimiter))
+    def checked() -> Iterator[Sequence[object]]:
+        yield columns
+        for row in rows:
+            # The check is slow, and most rows are ASCII.
+            if not "".join(map(str, row)).isascii():
+                _check_utf8(row, os.fspath(path))
+            yield row
+
+    write_texts(path, _lines(checked(), delimiter))
 
 
 def to_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
     """Formats rows as CSV text, each on one line; see `escapes` for special characters."""
+    return "".join(_lines(rows, delimiter))
+
+
+def _lines(rows: Iterable[Sequence[object]], delimiter: str) -> Iterator[str]:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
 
@@ -201,8 +210,9 @@ def to_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
         if needs_cells(list(map(str, row))):
             row = list(map(to_cell, row))
         writer.writerow(row)
-
-    return text.getvalue()
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _check_utf8(row: Sequence[object], path: str) -> None:

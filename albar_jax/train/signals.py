@@ -34,6 +34,11 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @property
+    def status(self) -> int:
+        """Returns the status that shells report for the received signal; 0 if there was none."""
+        return 0 if self.signal_name is None else 128 + signal.Signals[self.signal_name]
+
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[Callable[[], bool]]:
         """A context that the signals interrupt, for work that cannot ask for `signal_name`.

@@ -1,6 +1,7 @@
 """`albar predict`: what a trained model says of any videos, and whether it needs their motion."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from albar_jax.wiring.predict_page import PredictPage
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.video_predictions import VideoPrediction, VideoPredictions
 
+# Seconds between two writings of the answers so far.
+_SECONDS = 60.0
 # Default number of videos on the page with attributions.
 NUM_EXPLAINED = 4
 
@@ -36,7 +39,7 @@ def run(
 ) -> list[VideoUse]:
     """Predicts videos, prints the answers, and returns them.
 
-    Results so far are written even if the command is interrupted.
+    Results so far are written even if the command is interrupted, also for a part of a film.
 
     Args:
       model: the model.
@@ -68,10 +71,13 @@ def run(
         results = _Results(predictor, folder, shown, quiet=quiet)
         predictions = VideoPredictions(predictor, videos, hop)
         try:
-            for prediction in predictions:
-                results.add(prediction)
-        finally:
-            results.write(predictions.failures)
+            with contextlib.closing(iter(predictions)) as finished:
+                for prediction in finished:
+                    results.add(prediction)
+        except BaseException:
+            results.write_rest(predictions.failures, predictions.begun(), len(videos))
+            raise
+        results.write(predictions.failures)
 
     if not results.videos:
         raise UserError(f"none of the {len(videos)} videos can be read; name others")
@@ -105,6 +111,7 @@ class _Results:
         self._page = page
         self._quiet = quiet
         self._names = FileNames()
+        self._written = time.monotonic()
 
     def add(self, prediction: VideoPrediction) -> None:
         """Prints a video, writes its time line, and draws it for the page."""
@@ -120,6 +127,9 @@ class _Results:
             prediction_files.write_time_line(self._folder, name, video, self._classes)
         if self._page is not None:
             self._page.add(prediction)
+        # A process that is killed cannot write.
+        if self._folder is not None and time.monotonic() - self._written > _SECONDS:
+            self._write_tables(self._folder)
 
     def write(self, failures: dict[str, str]) -> None:
         """Writes the predictions of all videos, and prints the totals and the failures."""
@@ -131,13 +141,42 @@ class _Results:
         if not self._quiet and self.videos:
             show(prediction_text.totals(self.videos, len(failures)))
 
+    def write_rest(self, failures: dict[str, str], begun: VideoUse | None, total: int) -> None:
+        """Writes the results of a command that ends early, and says how far it came.
+
+        Args:
+          failures: the videos that cannot be read.
+          begun: the time line of a video that has not been read to its end; None without one.
+          total: number of all videos.
+        """
+        # Without results, the ones of an earlier command stay.
+        if self.videos:
+            self.write(failures)
+
+        parts = [f"stopped after {len(self.videos) + len(failures)} of {total} videos"]
+        if self._folder is None:
+            parts.append("--out DIR would keep the answers so far")
+        elif self.videos:
+            parts.append(f"their answers are in {self._folder}")
+        if self._folder is not None and begun is not None:
+            path = prediction_files.write_time_line(
+                self._folder, self._names.of(begun.path), begun, self._classes
+            )
+            end = prediction_text.moment(begun, begun.num_frames)
+            parts.append(f"{path} is the time line of {begun.path} up to {end}")
+        notify("; ".join([*parts, "the same command begins again with the first video"]))
+
     def _write_files(self, folder: Path, failures: dict[str, str]) -> None:
         # Results of an earlier command may be about other videos.
         for name in (unreadable.FILE, prediction_files.PAGE):
             (folder / name).unlink(missing_ok=True)
 
-        prediction_files.write_predictions(folder, self.videos, self._classes)
+        self._write_tables(folder)
         unreadable.report(failures, folder)
         if self._page is not None and self.videos:
             path = self._page.write(folder, self.videos)
             show(f"the page: {path}")
+
+    def _write_tables(self, folder: Path) -> None:
+        prediction_files.write_predictions(folder, self.videos, self._classes)
+        self._written = time.monotonic()

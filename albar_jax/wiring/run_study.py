@@ -1,7 +1,6 @@
 """`albar study`: trains and evaluates every unfinished run of a study, then writes its table."""
 
 import ast
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -142,7 +141,7 @@ def run(request: StudyRequest, cell: int | None) -> int:
             f"stopped by {stop.signal_name} with {done} of {len(request.runs)} runs trained; "
             "repeat the command to resume"
         )
-        return 128 + signal.Signals[stop.signal_name]
+        return stop.status
 
     for failed, error in progress.failed.items():
         show(f"failed: {failed}: {error}")

@@ -79,12 +79,14 @@ class VideoPredictions:
                 if item.clip is not None:
                     self._collected.add(predicted, black)
                     bar.update()
-                if item.end is not None and item.end.reason:
+                if item.end is None:
+                    continue
+
+                finished, self._collected = self._collected, _Collected()
+                if item.end.reason:
                     self.failures[path] = item.end.reason
-                elif item.end is not None:
-                    yield self._collected.finish(item.end, black)
-                if item.end is not None:
-                    self._collected = _Collected()
+                else:
+                    yield finished.finish(item.end, black)
 
     def begun(self) -> VideoUse | None:
         """Returns the time line so far of a video that has not been read to its end, if any."""
