@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,23 @@ def test_mgfn_reads_segments_that_are_cut_beforehand(mgfn):
     np.testing.assert_array_equal(halves, np.repeat(arrays["Vandalism1"][:, 0], 16, axis=0))
     # Test videos are never cut.
     assert len(public_readers.mgfn_test("ucf-i3d-test.list")[0]) == 4
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_rows_of_a_long_video_are_written_in_little_memory(tmp_path, split):
+    """The file of the layout mgfn has 80 KB for each row."""
+    layout = MgfnLayout(info("mgfn"), ANOMALIES, segments=split == "train", counts=COUNTS)
+    num_rows = 1000
+    with RowFiles(tmp_path, 1, WIDTH) as rows_of:
+        rows_of[0].append(features(num_rows)[:, 0])
+        tracemalloc.start()
+        save_rows(tmp_path / "long.npy", layout, rows_of[0], split)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert peak < 3 * BLOCK_ROWS * 10 * 2048 * 4
+    array = np.load(tmp_path / "long.npy", mmap_mode="r")
+    assert len(array) == 10 if split == "train" else num_rows
 
 
 def test_mgfn_refuses_lists_that_the_program_would_mislabel(tmp_path):
