@@ -3,8 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import typing
 from collections.abc import Mapping
 from typing import Any, Literal
+
+from albar_jax.schema import fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Probe:
       hop: distance of two windows in frames; None for the one of the preset.
       recipe: other values for fields of the head's recipe.
       batch_size: clips of a batch on each device; None is the default of `albar features`.
+
+    Raises:
+      UserError: a value is out of range.
     """
 
     name: str
@@ -31,9 +37,14 @@ class Probe:
     annotations: str
     data: str
     preset: Literal["dense", "author", "span"] = "dense"
-    hop: int | None = None
+    hop: fields.Count | None = None
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    batch_size: int | None = None
+    batch_size: fields.Count | None = None
+
+    def __post_init__(self):
+        kinds = typing.get_type_hints(type(self), include_extras=True)
+        for name, kind in kinds.items():
+            fields.check(kind, getattr(self, name), f"the {name} of the task {self.name!r}")
 
     def of_seed(self, seed: int) -> "Probe":
         """Returns the task with the paths of a seed."""

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from albar_jax.config import lasting, method_options, names_of_0_1
 from albar_jax.schema.changes import flatten
+from albar_jax.storage import seals
 from albar_jax.storage.inside import inside
 from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
@@ -54,6 +55,15 @@ class Run:
         # The summary of a run that was stopped has fewer steps than planned.
         summary = self.summary
         return bool(summary) and summary["step"] >= summary["num_steps"]
+
+    @property
+    def encoder_digits(self) -> str:
+        """Digits that identify the weights of the best checkpoint; "" if it was deleted."""
+        step = str(self.summary.get("best_step"))
+        sums = self.folder / "checkpoints" / step / seals.FILE
+        if not sums.exists():
+            return ""
+        return hashlib.sha256(sums.read_bytes()).hexdigest()[:16]
 
     @property
     def predictions(self) -> dict[str, Path]:

@@ -148,7 +148,8 @@ def _refuse_missing(
     if missing:
         raise UserError(
             f"{features.folder} has no features of {name_videos(missing)} of {annotations}, "
-            f"{unreadable} of them unreadable; extract them, or leave them out with --skip-missing"
+            f"{unreadable} of them unreadable; extract them, remove them from the annotations, or "
+            "leave them out with --skip-missing"
         )
 
 

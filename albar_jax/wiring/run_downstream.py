@@ -17,19 +17,18 @@ from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.loop import Result
 from albar_jax.downstream.recipes import describe_changes, make_recipe
 from albar_jax.errors import UserError
-from albar_jax.files import replacing, write_text
+from albar_jax.files import replacing
 from albar_jax.schema.changes import config_difference, without
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in, writing
 from albar_jax.terminal.escapes import shell_word, show
 from albar_jax.train import checkpoint_health
 from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.wiring import saved_evaluation
 from albar_jax.wiring.downstream_inputs import Inputs, check_features, check_origin
 from albar_jax.wiring.downstream_inputs import read_inputs as read_inputs
 from albar_jax.wiring.trained_heads import open_head, read_meta
 
-# Figures of a finished training, in its folder.
-EVALUATION = "evaluation.json"
 # The features may have been moved; the fingerprint tells whether they are the same.
 _MAY_CHANGE = ("features", "annotations")
 
@@ -83,7 +82,7 @@ def run(
             tests_each_epoch = HEADS[inputs.head].tests_each_epoch
             result = loop.train(head, checkpoints, folder, meta, tests_each_epoch=tests_each_epoch)
 
-        return _finish(head, result, folder, inputs.notes)
+        return _finish(head, result, folder, inputs.notes, meta["config"])
 
 
 def _check_same(saved: dict, meta: dict, inputs: Inputs, folder: Path, last: int) -> None:
@@ -112,7 +111,9 @@ def _describe(inputs: Inputs, head: Head, changes: str, seed: int, folder: Path)
     )
 
 
-def _finish(head: Head, result: Result, folder: Path, notes: Sequence[str]) -> int:
+def _finish(
+    head: Head, result: Result, folder: Path, notes: Sequence[str], config: Mapping[str, Any]
+) -> int:
     """Writes figures and predictions of a finished training; returns the exit status.
 
     Args:
@@ -120,6 +121,7 @@ def _finish(head: Head, result: Result, folder: Path, notes: Sequence[str]) -> i
       result: result of the training.
       folder: folder of the training.
       notes: sentences about videos that are left out, to be saved with the figures.
+      config: config of the training, to be saved, too.
     """
     progress = result.progress
     if progress.stopped_by:
@@ -132,19 +134,12 @@ def _finish(head: Head, result: Result, folder: Path, notes: Sequence[str]) -> i
         return 128 + signal.Signals[progress.stopped_by]
 
     evaluation = result.evaluation
-    if evaluation is None and not (folder / EVALUATION).exists():
+    if evaluation is None and not (folder / saved_evaluation.FILE).exists():
         evaluation = head.evaluate(result.state)
     if evaluation is not None:
         write_predictions(inside(own_folder(folder, "predictions"), "last.npz"), evaluation)
-        content = {
-            "step": progress.step,
-            "last": progress.last,
-            "best_step": progress.best_step,
-            "best": progress.best,
-            "notes": [*notes, *evaluation.notes],
-        }
         # Written last: it marks the training as finished.
-        write_text(folder / EVALUATION, json.dumps(content, indent=2) + "\n")
+        saved_evaluation.write(folder, progress, [*notes, *evaluation.notes], config)
         show(*evaluation.notes)
 
     show(

@@ -42,6 +42,7 @@ def read_request(
     study_origin.commit()
     path = config_files.find(config, "studies")
     study = read_study(str(path))
+    study_probes.check_recipes(study.probes)
     changes = dict(map(_setting, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from albar_jax.downstream.listed_videos import check_test_videos, left_out_note
+from albar_jax.downstream.listed_videos import check_test_videos, left_out_note, name_videos
 from albar_jax.downstream.tridet import grid
 from albar_jax.downstream.tridet.config import TridetConfig
 from albar_jax.downstream.tridet.grid import Grid
@@ -141,11 +141,14 @@ def _notes(truth: SegmentTruth, present: set[str], features: FeatureSet) -> list
     if late:
         notes.append(f"{late} training segments begin after their video and are left out")
 
+    differing = []
     for video in truth.videos:
         measured = features.videos[video.id].fps if video.id in present else None
         if measured is not None and abs(measured / video.fps - 1) > _SAME_FPS:
-            notes.append(
-                f"{video.id} has {video.fps:g} frames per second in the annotations, but "
-                f"{measured:g} in its file; the former counts"
-            )
+            differing.append(f"{video.id}: {video.fps:g} and {measured:g}")
+    if differing:
+        notes.append(
+            "frames per second differ between the annotations, which count, and the files of "
+            f"{name_videos(differing)}"
+        )
     return notes
