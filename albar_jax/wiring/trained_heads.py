@@ -16,7 +16,7 @@ from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring.downstream_inputs import Inputs, check_origin, read_inputs
 
 # Entries in the metadata of a checkpoint of a head.
-_ENTRIES = {"config", "trained_on", "videos", "progress"}
+_ENTRIES = ("config", "trained_on", "videos", "progress")
 _CONFIG = {
     "head": Literal[*HEADS],
     "features": str,
@@ -78,12 +78,7 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
       UserError: the checkpoint is damaged, or belongs to another program.
     """
     name = checkpoints.name_of(step)
-    meta = checkpoints.meta(step)
-    if not meta.keys() >= _ENTRIES:
-        raise UserError(
-            f"{name} is not a checkpoint of `albar downstream train`; choose another --workdir"
-        )
-
+    meta = checkpoints.meta(step, _ENTRIES)
     for field, kind in _CONFIG.items():
         fields.check(kind, meta["config"].get(field), f"config.{field} of {name}")
     return meta
