@@ -53,11 +53,11 @@ def make_data(config: ConfigDict) -> None:
 
 
 def get_study() -> Study:
-    """Returns the study of two encoders and two downstream tasks; each seed has its own films."""
+    """Returns the study of three encoders and two downstream tasks; each seed has its own films."""
     return Study(
         title="Table 5 in the generated world: downstream tasks",
         suite=SUITES["quickstart"],
-        cells=(cells.quickstart("ce"), cells.quickstart("albar_fast")),
+        cells=(cells.quickstart("ce"), cells.quickstart("albar"), cells.quickstart("albar_fast")),
         data=cells.QUICKSTART,
         prepare=make_data,
         probes=(
