@@ -89,11 +89,12 @@ IGNORED = [
             ("audit --predictions=x --out=y", "batch_size"),
             ("evaluate --predictions=x --out=y", "eval.batch_size"),
             ("evaluate --weights=x --out=y", "train.steps"),
+            ("evaluate --weights=x --out=y", "name"),
             ("evaluate --workdir=x --out=y", "data.num_frames"),
             ("features --weights=x --videos=v --out=y", "optim.peak_lr"),
             ("features --workdir=x --videos=v --out=y", "data.short_side"),
             ("plan --per-chip=1", "batch_size"),
-            ("predict --weights=x v", "batch_size"),
+            ("predict --weights=x v", "seed"),
             ("predict --workdir=x v", "eval.batch_size"),
         )
     ),

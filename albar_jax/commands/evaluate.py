@@ -60,7 +60,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         models = chosen_models.load_chosen(
             choice,
             replaced=used_fields.EVALUATE,
-            needed=(*used_fields.WEIGHTS, "model.num_classes"),
+            needed=(*used_fields.WEIGHTS, "model.num_classes", "seed"),
         )
         return run_evaluation.run(models, out)
 

@@ -140,7 +140,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         (model,) = chosen_models.load_chosen(
             choice,
             replaced=used_fields.FEATURES,
-            needed=used_fields.WEIGHTS,
+            needed=(*used_fields.WEIGHTS, *used_fields.NAMES),
             of_weights=trained_models.encoder_from_weights,
         )
         return run_features.run(model, chosen)

@@ -76,7 +76,8 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         (model,) = chosen_models.load_chosen(
             choice,
             replaced=used_fields.PREDICT,
-            needed=(*used_fields.WEIGHTS, *used_fields.CLASSES),
+            # The static frame of ALBAR is a field of the method.
+            needed=(*used_fields.WEIGHTS, *used_fields.CLASSES, "methods"),
             of_weights=functools.partial(trained_models.from_weights, checks_manifest=False),
         )
 

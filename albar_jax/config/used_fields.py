@@ -25,7 +25,6 @@ _TEST_SETS = (
     "eval.suite",
 )
 _CLIP = ("data.num_frames", "data.shape", "data.short_side", "data.size", "data.stride")
-_NETWORK = ("methods", "model.dtype", "model.preset", "name", "seed")
 _LOADING = ("eval.batch_size", "loader.threads", "loader.workers")
 
 # Fields that replace those of a run.
@@ -37,7 +36,9 @@ EVALUATE = (*ATTRIBUTE, "eval.attributions")
 PREDICT = (*_DECODING, *_POSITION, *_VIEWS, "loader.threads")
 FEATURES = (*_DECODING, "eval.iid.shape", "eval.iid.short_side")
 # Fields that weights need besides.
-WEIGHTS = (*_NETWORK, *_CLIP)
+WEIGHTS = (*_CLIP, "model.dtype", "model.preset")
+# Fields that name a model in results.
+NAMES = ("methods", "name", "seed")
 # Fields that name the classes.
 CLASSES = ("data.manifest", "data.test_split", "model.num_classes")
 # Fields that find and show the videos of predictions.

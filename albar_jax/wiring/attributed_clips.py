@@ -16,6 +16,7 @@ from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.storage.inside import inside
 from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import show
+from albar_jax.wiring.comparable import check_comparable
 from albar_jax.wiring.kept_predictions import predict_once
 from albar_jax.wiring.run_evaluation import tested_tasks
 from albar_jax.wiring.trained_models import Trained
@@ -86,9 +87,10 @@ def choose_clips(models: Sequence[Trained], choice: Choice, folder: Path) -> Cho
     Raises:
       UserError: the models cannot share a clip, or a clip does not exist.
     """
+    check_comparable(models, "attribute")
     first = models[0]
     task = choice.task or wiring.suite(first.config).iid
-    _check_alike(models, task)
+    _check_same_views(models, task)
     manifest = _manifest(first, task)
     _check_same_videos(models, task, manifest)
 
@@ -129,31 +131,15 @@ def read_clips(chosen: ChosenClips) -> Iterator[TestClip]:
         )
 
 
-def _check_alike(models: Sequence[Trained], task: str) -> None:
-    """Raises UserError if the models differ in classes, name and seed, or in the clips they see."""
-    first, named = models[0], set()
+def _check_same_views(models: Sequence[Trained], task: str) -> None:
+    """Raises UserError if the models see other frames or crops of a video."""
+    first = models[0]
     for model in models:
-        if model.config.eval.suite != first.config.eval.suite:
-            raise UserError(
-                f"{model.name} belongs to the suite {model.config.eval.suite} and {first.name} to "
-                f"{first.config.eval.suite}; attribute them one by one"
-            )
-        if model.classes != first.classes:
-            raise UserError(
-                f"{model.name} and {first.name} were trained on different classes; attribute them "
-                "one by one"
-            )
         if wiring.views(model.config, task=task)[0] != wiring.views(first.config, task=task)[0]:
             raise UserError(
                 f"{model.name} and {first.name} see other frames or crops of a video; attribute "
                 "them one by one, or give both the same tests with --config"
             )
-        if (model.name, model.config.seed) in named:
-            raise UserError(
-                f"two runs are named '{model.name}' and have seed {model.config.seed}; leave one "
-                "out, or change its config.name"
-            )
-        named.add((model.name, model.config.seed))
 
 
 def _manifest(model: Trained, task: str) -> Manifest:

@@ -12,6 +12,7 @@ from albar_jax.evaluation.predictions import Predictions, read_predictions, writ
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import inside, own_folder
+from albar_jax.terminal.escapes import notify
 from albar_jax.wiring.encoder import weights_hash
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.videos import fingerprint
@@ -43,6 +44,9 @@ def predict_once(model: Trained, manifest: Manifest, task: str, folder: Path) ->
 
     order = wiring.temporal_orders(model.config).get(task, "forward")
     predictions = wiring.predictor(model.config, apply, feed)(params, manifest, order, task)
+    # Each reason begins with the path.
+    notify(*(f"cannot read {reason}" for reason in feed.failures.values()))
+
     # Written last, so that it never describes other predictions.
     about.unlink(missing_ok=True)
     write_predictions(table, predictions)

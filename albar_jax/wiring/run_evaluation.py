@@ -13,7 +13,6 @@ from albar_jax.config import Config, may_change_on
 from albar_jax.config.config_files import executed_files
 from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
-from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.appearance_motion import write_split
 from albar_jax.evaluation.audit import folder_name
@@ -35,6 +34,7 @@ from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import costs
 from albar_jax.wiring.appearance_motion import appearance_motion
+from albar_jax.wiring.comparable import check_comparable
 from albar_jax.wiring.explained_examples import explain_examples
 from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
@@ -56,7 +56,7 @@ def run(models: Sequence[Trained], out: str) -> int:
       UserError: the models cannot share a page, or nothing can be evaluated.
     """
     suite = wiring.suite(models[0].config)
-    _check_comparable(models)
+    check_comparable(models, "evaluate")
     tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
     settings = {"out": out, "config files": executed_files(), "models": tested}
     check_same_launch(settings, may_change_on("launch"))
@@ -73,32 +73,6 @@ def run(models: Sequence[Trained], out: str) -> int:
         if jax.process_index() == 0:
             _write(suite, models, _with_costs(runs, models), folder, failures)
     return 0
-
-
-def _check_comparable(models: Sequence[Trained]) -> None:
-    """Raises UserError if the models differ in suite or classes, or share name and seed."""
-    first = models[0]
-    for model in models:
-        if model.config.eval.suite != first.config.eval.suite:
-            raise UserError(
-                f"{model.name} belongs to the suite {model.config.eval.suite} and {first.name} to "
-                f"{first.config.eval.suite}; evaluate them one suite at a time"
-            )
-        if model.classes != first.classes:
-            raise UserError(
-                f"{model.name} and {first.name} were trained on different classes, so they cannot "
-                "share a page; evaluate them one by one"
-            )
-
-    named: set[tuple[str, int]] = set()
-    for model in models:
-        name, seed = model.name, model.config.seed
-        if (name, seed) in named:
-            raise UserError(
-                f"two runs are named '{name}' and have seed {seed}; leave one out, or change its "
-                "config.name"
-            )
-        named.add((name, seed))
 
 
 def _settings(model: Trained) -> dict[str, Any]:
