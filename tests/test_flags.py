@@ -5,10 +5,12 @@ import argparse
 import pytest
 
 from albar_jax import cli
+from albar_jax.attribution import baselines, scores
+from albar_jax.commands import attribute
 from albar_jax.config import config_files, used_fields
 from albar_jax.errors import UserError
 from albar_jax.terminal import config_changes, flags
-from albar_jax.wiring import run_study
+from albar_jax.wiring import run_attribute, run_study
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "many", "²", "9" * 5000])
@@ -163,3 +165,13 @@ def test_fields_that_a_command_uses_exist(used):
     used_fields.refuse_unused(["--config.eval.iid.shape", "square"], used_fields.FEATURES, "x")
     with pytest.raises(UserError, match="--config.eval.iids has no effect with x; of --config"):
         used_fields.refuse_unused(["--config.eval.iids=1"], used_fields.PREDICT, "x")
+
+
+def test_attribute_knows_all_baselines_and_scores_and_suggests_them(capsys):
+    assert set(attribute.BASELINES) == {run_attribute.LEGS, *baselines.BASELINES}
+    assert set(attribute.SCORES) == set(scores.SCORES)
+
+    for option, name, meant in (("baseline", "statc", "static"), ("score", "logits", "logit")):
+        with pytest.raises(SystemExit, match="2"):
+            cli.run(["attribute", f"--{option}={name}"])
+        assert f"did you mean {meant}? `albar attribute --help`" in capsys.readouterr().err

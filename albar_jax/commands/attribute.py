@@ -19,6 +19,11 @@ EXAMPLE = """  albar attribute --workdir ce --workdir albar --clips wrong-to-rig
   albar attribute --workdir albar --clips kick_001 --baseline static --out kick"""
 
 
+# The same names as in `attribution.baselines` and `attribution.scores`, which need JAX.
+BASELINES = ("legs", "black", "mean", "blur", "static", "temporal_mean")
+SCORES = ("logit", "log_probability", "probability", "centred_logit")
+
+
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar attribute`."""
     model_options.add_run(parser, "explain", several=True)
@@ -71,6 +76,7 @@ def _add_method(parser: flags.Parser) -> None:
     )
     group.add_argument(
         "--baseline",
+        choices=BASELINES,
         default="legs",
         metavar="NAME",
         help="start of integrated gradients: black, mean, blur, static, temporal_mean, or legs, "
@@ -84,6 +90,7 @@ def _add_method(parser: flags.Parser) -> None:
     )
     group.add_argument(
         "--score",
+        choices=SCORES,
         default="logit",
         metavar="NAME",
         help="score of the class: logit, log_probability, centred_logit (minus the mean logit), or "

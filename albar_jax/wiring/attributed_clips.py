@@ -146,8 +146,8 @@ def _manifest(model: Trained, task: str) -> Manifest:
     tasks = tested_tasks(wiring.suite(model.config), model.config)
     if task not in tasks:
         raise UserError(
-            f"there is no test set {task}{flags.suggestion(task, tasks)}; choose from "
-            f"{', '.join(tasks)}"
+            f"there is no test set {task}; choose from {', '.join(tasks)}"
+            f"{flags.suggestion(task, tasks)}"
         )
     manifest = wiring.task_manifest(model.config, task, model.classes)
     if manifest is None:

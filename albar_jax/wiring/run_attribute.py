@@ -131,8 +131,8 @@ def _check(request: Request, model: Trained) -> None:
     if request.target not in (PREDICTED, LABEL, *model.classes):
         hint = flags.suggestion(request.target, model.classes)
         raise UserError(
-            f"there is no class {request.target!r}{hint}; give {PREDICTED}, {LABEL} or the name of "
-            "a class"
+            f"there is no class {request.target!r}; give {PREDICTED}, {LABEL} or the name of a "
+            f"class{hint}"
         )
 
 
