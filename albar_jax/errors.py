@@ -173,8 +173,8 @@ def _full(error: BaseException | None) -> str | None:
 
 def _full_disk(words: str, folder: str) -> str:
     return (
-        f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or "
-        "choose another folder"
+        f"{words} on the disk of {folder}; free some, then repeat the command, or choose another "
+        "folder"
     )
 
 

@@ -4,6 +4,7 @@ No manifest and no labels are needed. A folder of images is one video; any other
 all videos below it.
 """
 
+import contextlib
 import glob
 import os
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ def list_videos(names: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
       UserError: a path does not exist, a pattern matches nothing, or a folder has no videos.
+      OSError: a path or a folder cannot be read.
     """
     found: dict[str, None] = {}
     for name in names:
@@ -44,6 +46,9 @@ def _named(name: str) -> list[str]:
         return [name]
 
     if not glob.has_magic(name):
+        # A path may be unreadable instead of absent; then this error says why.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(name)
         raise UserError(
             f"{name} does not exist; name a video, a folder of videos or of frames, or a pattern "
             "in quotes"

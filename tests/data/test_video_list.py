@@ -97,3 +97,8 @@ def test_broken_links_are_listed(tree):
 def test_names_without_a_video_are_refused(tree, name, sentence):
     with pytest.raises(UserError, match=sentence):
         list_videos(["films", name])
+
+
+def test_a_path_that_cannot_be_examined_is_not_called_absent():
+    with pytest.raises(OSError, match="File name too long"):
+        list_videos(["a" * 5000])
