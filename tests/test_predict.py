@@ -205,7 +205,7 @@ def test_the_terminal_names_both_answers_and_escapes_names(films, trained, capsy
 
 def test_no_readable_film_is_an_error(films, trained, capsys):
     assert cli.run(["predict", "--workdir", str(trained), str(films / "text.mp4")]) == 2
-    assert "none of the 1 videos can be read" in capsys.readouterr().err
+    assert "error: no video can be read; name others" in capsys.readouterr().err
 
 
 def test_frames_in_a_folder_are_predicted_like_their_film(films, trained, tmp_path):

@@ -56,12 +56,17 @@ def read_anomaly(path: str | os.PathLike[str]) -> tuple[AnomalyVideo, ...]:
       The videos in the order of the manifest.
 
     Raises:
-      UserError: a file is malformed, a split is neither train nor test, an event belongs to no
-        video or to a normal one, or an abnormal test video has no event.
+      UserError: a file is missing or malformed, a split is neither train nor test, an event belongs
+        to no video or to a normal one, or an abnormal test video has no event.
     """
     manifest = manifest_of(path)
     rows = read_rows(manifest)
     annotated = manifest.with_name(events.FILE)
+    if not os.path.lexists(annotated):
+        raise UserError(
+            f"there is no {annotated}; name the manifest that `albar prepare ucf_crime` writes "
+            "together with the events"
+        )
     events_of = _by_video(events.read_events(annotated), rows, os.fspath(annotated))
 
     videos = []

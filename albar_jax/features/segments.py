@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from albar_jax.data import segment_json
 from albar_jax.data.segment_json import SegmentedVideo
+from albar_jax.errors import UserError
 
 # For `SegmentTruth.without`.
 WRONG_VIDEOS = segment_json.WRONG_VIDEOS
@@ -83,10 +84,15 @@ def read_segments(path: str | os.PathLike[str]) -> SegmentTruth:
       path: thumos14.json, or its folder.
 
     Raises:
-      UserError: the file is malformed; see `segment_json.read_database`.
+      UserError: the file is missing or malformed; see `segment_json.read_database`.
     """
     if os.path.isdir(path):
         path = os.path.join(path, segment_json.FILE)
+    if not os.path.lexists(path):
+        raise UserError(
+            f"there is no {os.fspath(path)}; `albar prepare thumos14` writes it next to its "
+            "manifest"
+        )
     database = segment_json.read_database(path)
 
     videos = []

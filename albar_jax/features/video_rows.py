@@ -46,6 +46,8 @@ def list_rows(names: Sequence[str]) -> tuple[VideoRow, ...]:
     if any(name.endswith(MANIFEST_SUFFIX) for name in names):
         if len(names) > 1:
             raise UserError("--videos takes one manifest, or videos, but not both; name one")
+        if not os.path.lexists(names[0]):
+            raise UserError(f"there is no manifest {names[0]}; `albar prepare` writes one")
         rows = _of_manifest(names[0])
         _check_files(rows, f" in {names[0]}; delete one of the rows")
         return rows

@@ -115,9 +115,10 @@ def _publish(
 
     finished = writer.finished()
     if not any(row.id in finished for row in rows):
-        raise UserError(f"none of the {len(rows)} videos could be read, {rows[0].path} first")
+        raise UserError(f"no video can be read, {rows[0].path} first; name others")
     sentences = writer.publish([row.id for row in rows])
-    show(f"features of {len(finished)} videos: {out}", *sentences)
+    noun = "video" if len(finished) == 1 else "videos"
+    show(f"features of {len(finished):,} {noun}: {out}", *sentences)
 
 
 class FeatureMaker:

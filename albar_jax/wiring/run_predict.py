@@ -80,7 +80,7 @@ def run(
         results.write(predictions.failures)
 
     if not results.videos:
-        raise UserError(f"none of the {len(videos)} videos can be read; name others")
+        raise UserError("no video can be read; name others")
     return results.videos
 
 

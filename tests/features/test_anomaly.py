@@ -86,3 +86,10 @@ def test_a_split_that_is_neither_train_nor_test_is_refused(tmp_path, split):
     manifest = f"{MANIFEST}Abuse/other.mp4,Abuse,{split},other\n"
     with pytest.raises(UserError, match=f"line 5 of .* has the split '{split}'; train or test is"):
         read_anomaly(write(tmp_path, manifest=manifest))
+
+
+def test_a_manifest_without_events_is_refused_with_the_command_that_writes_them(tmp_path):
+    folder = write(tmp_path)
+    (tmp_path / "events.csv").unlink()
+    with pytest.raises(UserError, match=r"there is no .*events.csv; .* `albar prepare ucf_crime`"):
+        read_anomaly(folder)

@@ -282,7 +282,7 @@ def test_a_folder_of_other_files_and_a_folder_without_readable_videos_are_refuse
     assert cli.run(command(weights, films, tmp_path / "other")) == 2
     assert "holds files that were not made here" in capsys.readouterr().err
     assert cli.run(command(weights, films / "bad.avi", tmp_path / "bad")) == 2
-    assert "none of the 1 videos could be read" in capsys.readouterr().err
+    assert "error: no video can be read, " in capsys.readouterr().err
 
 
 def test_rows_of_a_manifest_have_their_split_and_class(weights, films, tmp_path):
@@ -321,6 +321,8 @@ def test_two_videos_do_not_share_an_id(films, tmp_path):
     (tmp_path / "manifest.csv").write_text("path,label\na.avi,up\n")
     with pytest.raises(UserError, match="one manifest, or videos"):
         list_rows([str(tmp_path / "manifest.csv"), str(tmp_path / "a.avi")])
+    with pytest.raises(UserError, match="there is no manifest .*other.csv; `albar prepare` writes"):
+        list_rows([str(tmp_path / "other.csv")])
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,8 @@ def test_segments_without_length_are_dropped_and_late_ones_kept(tmp_path):
 def test_mistakes_are_refused_with_their_place(tmp_path, entries, says):
     with pytest.raises(UserError, match=says):
         read_segments(write(tmp_path, changed(**entries)))
+
+
+def test_a_folder_without_segments_is_refused_with_the_command_that_writes_them(tmp_path):
+    with pytest.raises(UserError, match="there is no .*thumos14.json; `albar prepare thumos14`"):
+        read_segments(tmp_path)
