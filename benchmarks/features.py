@@ -69,7 +69,7 @@ def main(options: argparse.Namespace) -> int:
 
     print(f"{'films':<16}{'decoding':>12}{'passes':>12}{'features':>12}{'ratio':>8}")
     for kind in films.KINDS:
-        paths = films.make(kind, options.folder)
+        paths = films.make(kind, options.folder)[: options.films]
         timings = [_measure(encoder, reading, paths) for _ in range(options.turns + 1)]
         # The first turn compiles.
         _show(kind.name, timings[1:])
@@ -176,6 +176,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_count("--frames", 32, "frames of a window")
     parser.add_count("--size", 224, "height and width of a window, in pixels")
     parser.add_count("--batch-size", 1, "windows of a batch on each device")
+    parser.add_count("--films", films.FILMS_PER_SET, "films of each kind, at most the default")
     parser.add_count("--turns", 3, "repetitions of each measurement")
     folder = Path(tempfile.gettempdir()) / "albar_jax_films"
     parser.add_path("--folder", "folder where the films are kept", default=folder)

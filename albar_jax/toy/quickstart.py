@@ -95,10 +95,8 @@ def _check_settings(settings: dict) -> None:
                 f"--{name} is {settings[name]}, but each of the {count} actions needs a clip; try "
                 f"{count}"
             )
-    if settings["seed"] < 0:
-        raise UserError(f"--seed is {settings['seed']}; give 0 or more")
-    if not 0 <= settings["bias"] <= 1:
-        raise UserError(f"--bias is {settings['bias']}; give a probability from 0 to 1")
+    # Raises UserError for numbers out of range.
+    World(settings["seed"], settings["bias"])
 
 
 def _make_in(folder: Path, settings: dict, jobs: int) -> None:

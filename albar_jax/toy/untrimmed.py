@@ -68,13 +68,12 @@ def make(
             raise UserError(
                 f"{name} is {count}, but every class needs a film; give at least {LEAST}"
             )
-    if not 0 <= bias <= 1:
-        raise UserError(f"--bias is {bias}; give a probability from 0 to 1")
+    world = World(seed, bias)
 
     settings = {"recipe": RECIPE, "seed": seed, "train": num_train, "test": num_test, "bias": bias}
     counts: dict[Split, int] = {"train": num_train, "test": num_test}
     write = functools.partial(
-        _make_in, world=World(seed, bias), counts=counts, jobs=jobs or os.cpu_count() or 1
+        _make_in, world=world, counts=counts, jobs=jobs or os.cpu_count() or 1
     )
     return make_whole(out, settings, "a data set of untrimmed films", write)
 

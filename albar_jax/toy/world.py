@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from albar_jax.errors import UserError
 from albar_jax.toy import backgrounds, motion, sprites
 
 Split = Literal["train", "test"]
@@ -47,10 +48,19 @@ class World:
       bias: probability that the background has the family that belongs to the action, 0 to 1. The
         same holds independently for the family of the sprite. Otherwise the family is one of the
         other seven. 1/8 is the control without bias.
+
+    Raises:
+      UserError: a number is out of range.
     """
 
     seed: int = 0
     bias: float = 0.85
+
+    def __post_init__(self):
+        if self.seed < 0:
+            raise UserError(f"--seed is {self.seed}; give 0 or more")
+        if not 0 <= self.bias <= 1:
+            raise UserError(f"--bias is {self.bias}; give a probability from 0 to 1")
 
     def mover(self, split: Split, index: int) -> Mover:
         """Returns the mover of a clip."""

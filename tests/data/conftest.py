@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from albar_jax import cli
+
 # For `import barcode`.
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -15,6 +17,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 def films() -> pathlib.Path:
     """Returns the folder of the committed barcode films; see make_fixtures.py."""
     return pathlib.Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def prepare(tmp_path, capsys):
+    """Returns a function that prepares, and returns the status and everything printed."""
+
+    def run(arguments, *flags):
+        status = cli.call("prepare", [*arguments, "--out", str(tmp_path / "out"), *flags])
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return run
 
 
 @pytest.fixture

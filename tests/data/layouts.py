@@ -440,3 +440,16 @@ def make_stillmix_release(
                 lists / "static_testlist01.txt", [f"{line.rpartition(' ')[0]} 0" for line in lines]
             )
     return ["bias", "--videos", str(root / "generated"), "--splits", str(root / "lists_generated")]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Returns the rows of a CSV file."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replaces a text in a file once."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))

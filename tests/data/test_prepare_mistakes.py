@@ -6,6 +6,7 @@ import shutil
 
 import layouts
 import pytest
+from layouts import edit
 
 from albar_jax import cli
 
@@ -29,12 +30,6 @@ def fail(tmp_path, capsys):
 def replaced(arguments, flag, value) -> list[str]:
     place = arguments.index(flag) + 1
     return [*arguments[:place], str(value), *arguments[place + 1 :]]
-
-
-def edit(path, old, new) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 MAKERS = {

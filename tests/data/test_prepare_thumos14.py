@@ -1,6 +1,5 @@
 """Claim: THUMOS14's lists, or the published JSON, become a manifest and thumos14.json."""
 
-import csv
 import json
 import os
 import re
@@ -9,32 +8,9 @@ from pathlib import Path
 import layouts
 import numpy as np
 import pytest
+from layouts import edit, rows_of
 
-from albar_jax import cli
 from albar_jax.features.segments import read_segments
-
-
-@pytest.fixture
-def prepare(tmp_path, capsys):
-    """Returns a function that prepares, and returns the status and everything printed."""
-
-    def run(arguments, *flags):
-        status = cli.call("prepare", [*arguments, "--out", str(tmp_path / "out"), *flags])
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
-
-    return run
-
-
-def rows_of(path: Path) -> list[dict]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def annotations(tmp_path: Path, label: str, split: str = "val") -> Path:

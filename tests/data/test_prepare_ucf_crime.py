@@ -1,41 +1,16 @@
 """Claim: UCF-Crime's lists become a manifest and events, and mistakes in them are named."""
 
 import collections
-import csv
 import re
 import shutil
-from pathlib import Path
 
 import layouts
 import numpy as np
 import pytest
+from layouts import edit, rows_of
 
-from albar_jax import cli
 from albar_jax.data.manifest import read_manifest
 from albar_jax.features.anomaly import frame_truth, read_anomaly
-
-
-@pytest.fixture
-def prepare(tmp_path, capsys):
-    """Returns a function that prepares, and returns the status and everything printed."""
-
-    def run(arguments, *flags):
-        status = cli.call("prepare", [*arguments, "--out", str(tmp_path / "out"), *flags])
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
-
-    return run
-
-
-def rows_of(path: Path) -> list[dict]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def test_abnormal_films_come_first_in_each_split(prepare, tmp_path):

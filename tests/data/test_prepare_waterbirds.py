@@ -4,15 +4,14 @@ The groups are those of the test split.
 """
 
 import collections
-import csv
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from layouts import rows_of
 from PIL import Image
 
-from albar_jax import cli
 from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.waterbirds import is_waterbird
@@ -42,21 +41,6 @@ def make(root: Path, towhee: str = "0") -> list[str]:
             Image.fromarray(np.full((30, 40, 3), shade, np.uint8)).save(folder / file)
     (videos / "metadata.csv").write_text("".join(lines))
     return ["waterbirds", "--videos", str(videos), "--backgrounds", str(backgrounds)]
-
-
-@pytest.fixture
-def prepare(tmp_path, capsys):
-    def run(arguments):
-        status = cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")])
-        printed = capsys.readouterr()
-        return status, printed.out + printed.err
-
-    return run
-
-
-def rows_of(path: Path) -> list[dict]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_splits_and_labels_come_from_the_metadata_and_groups_from_the_test_split(prepare, tmp_path):

@@ -1,20 +1,13 @@
 """Holds the packets of a film in memory and decodes any of them with PyAV."""
 
-import itertools
 from collections.abc import Collection, Iterator
 
 import av
-from av.error import FFmpegError
 
 from albar_jax.data.readers import streams
-from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.data.readers.film_file import FilmFile
 from albar_jax.data.readers.timeline import Timeline, timeline_of
 from albar_jax.storage.budget import Budget
-
-# Decoders of these codecs show the frames before the first keyframe, predicted from a gray picture.
-# Other decoders leave them out.
-GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 
 
 class Film(FilmFile):
@@ -82,34 +75,17 @@ class Film(FilmFile):
 
         shown = 0
         for place in self._places(runs or [range(len(self.packets))]):
-            try:
-                frames = self._decode_packet(place, wanted)
-            except FFmpegError as error:
-                if self._may_fail(place, shown):
-                    continue
-                number = self._failed_number(place, shown)
-                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
+            packet = None if place is None else self.packets[place]
+            if packet is not None:
+                is_wanted = wanted is None or packet.pts in wanted
+                self._codec.skip_frame = "DEFAULT" if is_wanted else "NONREF"
 
-            if not shown and self.codec_name in GREY_START:
-                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
+            frames = self._decode(packet, place, shown)
             shown += len(frames)
             yield from frames
 
             if place is None:
                 self._codec.flush_buffers()
-
-    def _decode_packet(
-        self, place: int | None, wanted: Collection[int] | None
-    ) -> list[av.VideoFrame]:
-        """Decodes the packet at a position; None drains the decoder."""
-        if place is None:
-            return self._codec.decode(None)
-
-        packet = self.packets[place]
-        is_wanted = wanted is None or packet.pts in wanted
-        self._codec.skip_frame = "DEFAULT" if is_wanted else "NONREF"
-
-        return self._codec.decode(packet)
 
     def _places(self, runs: Collection[range]) -> Iterator[int | None]:
         """Yields the packet positions of runs, and None where the decoder must be drained."""

@@ -1,10 +1,12 @@
 """Holds a film open with PyAV: its container, its video stream and its decoder."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from typing import cast
 
 import av
+from av.error import FFmpegError
 
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import DecodeError, reason_of
@@ -12,6 +14,9 @@ from albar_jax.storage import access
 from albar_jax.storage.budget import MAX_PIXELS, Budget
 from albar_jax.storage.seekable import SeekableFile
 
+# Decoders of these codecs show the frames before the first keyframe, predicted from a gray picture.
+# Other decoders leave them out.
+GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 # Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
 
@@ -77,6 +82,42 @@ class FilmFile:
         for packet in streams.demux(self._container, films, self.name, budget):
             if packet.stream_index == self._index:
                 yield packet
+
+    def _decode(
+        self, packet: av.Packet | None, place: int | None, shown: int
+    ) -> list[av.VideoFrame]:
+        """Decodes a packet.
+
+        Args:
+          packet: the packet; None drains the decoder.
+          place: position of the packet; None at the end.
+          shown: number of frames so far.
+
+        Raises:
+          DecodeError: it cannot be decoded, and that is not harmless.
+        """
+        try:
+            frames = self._decode_packet(packet)
+        except FFmpegError as error:
+            if self._may_fail(place, shown):
+                return []
+            number = self._failed_number(place, shown)
+            raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
+
+        if not shown and self.codec_name in GREY_START:
+            return list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
+        return frames
+
+    def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        return self._codec.decode(packet)
+
+    def _may_fail(self, place: int | None, shown: int) -> bool:
+        """Returns whether a failed packet is harmless, after `shown` frames."""
+        return False
+
+    def _failed_number(self, place: int | None, shown: int) -> int:
+        """Returns the frame number of a packet that failed after `shown` frames."""
+        return shown
 
     def _file_size(self) -> int:
         """Returns the size of the file in bytes."""

@@ -6,16 +6,13 @@ decodes. The frames are the ones that `pyav` reads from the same film, which hol
 
 import contextlib
 import dataclasses
-import itertools
 from collections.abc import Iterator
 
 import av
-from av.error import FFmpegError
 
 from albar_jax.data.readers import streams, timeline
-from albar_jax.data.readers.base import DecodeError, reason_of
+from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.readers.damage import with_damage
-from albar_jax.data.readers.film import GREY_START
 from albar_jax.data.readers.film_file import FilmFile
 from albar_jax.data.readers.passing_packets import FilePackets, FrameOrder, Tally
 from albar_jax.storage.budget import Budget
@@ -77,7 +74,7 @@ class StreamedFilm(FilmFile):
         last = None
         was_sound = False
         try:
-            for number, (frame, is_damaged) in enumerate(with_damage(self._decode())):
+            for number, (frame, is_damaged) in enumerate(with_damage(self._decode_all())):
                 if last is not None:
                     yield last
                     was_sound = not last[2]
@@ -93,7 +90,7 @@ class StreamedFilm(FilmFile):
         if last is not None and not (is_cut_off and not self._is_sure()):
             yield last
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _decode_all(self) -> Iterator[av.VideoFrame]:
         """Decodes all packets and yields the frames in display order. Raises DecodeError."""
         # The first pass has reached the end of the file.
         self._open_again()
@@ -103,26 +100,12 @@ class StreamedFilm(FilmFile):
         for place, packet in enumerate(self._packets_and_end()):
             if packet is not None:
                 order.send(packet)
-            try:
-                frames = self._decode_packet(packet)
-            except FFmpegError as error:
-                if self._may_fail(place, shown):
-                    continue
-                number = self._failed_number(place, shown)
-                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
-
-            if not shown and self.codec_name in GREY_START:
-                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
-            for frame in frames:
+            for frame in self._decode(packet, place, shown):
                 self._check(order.follows(frame), shown)
                 shown += 1
                 yield frame
 
         self._check(order.is_complete(), shown)
-
-    def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
-        """Decodes a packet; None drains the decoder."""
-        return self._codec.decode(packet)
 
     def _packets_and_end(self) -> Iterator[av.Packet | None]:
         """Yields all packets, and None to drain the decoder."""
@@ -134,15 +117,15 @@ class StreamedFilm(FilmFile):
         if not is_next and self._is_sure():
             raise DecodeError(f"{self.name}: frame {number} could not be decoded")
 
-    def _may_fail(self, place: int, shown: int) -> bool:
+    def _may_fail(self, place: int | None, shown: int) -> bool:
         """Returns whether a failed packet is harmless; see `film.Film`."""
         is_end = place == self._count
         is_harmless = place == self._count - 1 if shown else self._lead > 0
         return is_harmless and not is_end and not self._is_sure()
 
-    def _failed_number(self, place: int, shown: int) -> int:
+    def _failed_number(self, place: int | None, shown: int) -> int:
         """Returns the frame number of a packet that failed after `shown` frames."""
-        if self._lead or place == self._count:
+        if self._lead or place is None or place == self._count:
             return shown
         return streams.number_of(self._all_packets(), place, shown)
 
