@@ -1,7 +1,8 @@
 """Splits a score into appearance and motion: two legs, black -> static -> clip.
 
-The static clip is one frame of the clip, repeated. What it adds to a black clip is appearance; what
-the clip adds to it is motion. The two legs sum to the score of the clip minus the score of black.
+The static clip is one frame of the clip, repeated. Appearance is the score of the static clip minus
+the score of a black clip. Motion is the score of the clip minus the score of the static clip. They
+sum to the score of the clip minus the score of the black clip.
 """
 
 from typing import NamedTuple
@@ -76,7 +77,7 @@ def split(score: Score, clip: Clip, *, black: Color, frame: int | None = None) -
 def split_batch(
     score: Score, video: Float[Array, "b t h w 3"], *, black: Color, frame: int | None = None
 ) -> Split:
-    """Computes the same for each clip of a batch; the entries of the result are (b,)."""
+    """Computes what `split` computes, for each clip of a batch; its entries are (b,)."""
 
     def of_each(name: str) -> Float[Array, "b t h w 3"]:
         return jax.vmap(lambda clip: baseline(name, clip, black=black, frame=frame))(video)

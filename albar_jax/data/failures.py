@@ -2,7 +2,7 @@
 
 import re
 
-# Matches `late`.
+# Matches the reasons that `late` writes.
 _LATE_PATTERN = re.compile(r"takes longer than ([0-9.e+]+) s to read")
 _LATE_REMEDY = "raise config.loader.clip_seconds, or 0 for no limit"
 

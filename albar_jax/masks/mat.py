@@ -16,7 +16,7 @@ from albar_jax.storage.seekable import SeekableFile
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
-# Types of stored numbers, and classes of numeric arrays.
+# NumPy types by the type numbers of version 5. Numeric arrays have the class numbers 6 to 15.
 _TYPES = {
     1: "i1",
     2: "u1",
@@ -31,10 +31,11 @@ _TYPES = {
 }
 _NUMERIC = range(6, 16)
 _OBJECT = 17
+# NumPy types in the order of the type numbers of version 4.
 _TYPES_OF_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
 # Bytes of the header of a version 4 array.
 _HEADER_OF_4 = 20
-# Bytes that are enough for the header of an array; MATLAB's names have at most 63 letters.
+# The header of an array takes fewer bytes; MATLAB's names have at most 63 letters.
 _START = 4096
 
 

@@ -22,7 +22,7 @@ def check_share(flag: str, value: float) -> None:
     """
     if not 0 <= value <= 1:
         raise UserError(
-            f"{flag} is {value}, but is a share of the frame, from 0 to 1; 0.01 is one percent"
+            f"{flag} is {value}; it is a share of the frame, from 0 to 1; 0.01 is one percent"
         )
 
 

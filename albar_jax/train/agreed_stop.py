@@ -15,7 +15,8 @@ class AgreedStop:
 
     Attributes:
       agreed: name of the signal on which all processes stop; None until then.
-      fault: the storage fault that stops a run of one process; None if there is none.
+      fault: a storage fault that the training loop sets, to save its state before the error is
+        raised; None if there is none. Only runs of a single process have one.
     """
 
     def __init__(self, request: StopRequest):
