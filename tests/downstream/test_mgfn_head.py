@@ -72,10 +72,11 @@ def trained(features):
 
 
 def test_training_finds_the_event(trained):
-    head, _, last, metrics = trained
+    head, step, last, metrics = trained
     before, after = head.evaluate(head.init()), head.evaluate(last)
 
     assert last.step == head.num_steps == 40
+    assert step._cache_size() == 1
     assert metrics["loss/total"] < 1
     assert list(after.figures) == ["roc_auc", "pr_auc", "roc_auc_abnormal"]
     assert after.figures["roc_auc"] > max(85, before.figures["roc_auc"] + 10)
@@ -193,6 +194,10 @@ def test_batches_without_pairs_are_refused(features, tmp_path):
         ({"dims": (8, 12)}, "12 channels, which dim_head 8 does not divide"),
         ({"selected": 9}, "selected is 9, but there are only 8 segments"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"shuffle": "no"}, "shuffle is 'no'; it has to be True or False"),
+        ({"dims": 8}, "dims is 8"),
+        ({"dims": ("a", 16)}, "dims is 'a'"),
+        ({"depths": (1, 0)}, "depths is 0"),
     ],
 )
 def test_recipes_that_make_no_sense_are_refused(changes, message):

@@ -49,7 +49,11 @@ def test_scores_of_many_lengths_are_those_without_padding(mgfn, tmp_path):
     apply, weights = mgfn
     videos = {f"v{rows}": drawn(rows) for rows in (1, 2, 11, 17)}
     features = write_features(tmp_path, videos)
-    scores = scoring.Scorer(apply, features, CONFIG, features.names)(weights)
+    scorer = scoring.Scorer(apply, features, CONFIG, features.names)
+    scores = scorer(weights)
+    scorer(weights)
+    # One program for up to 16 rows and one for up to 32, for all epochs.
+    assert scorer._score._cache_size() == 2
 
     assert scores.keys() == videos.keys()
     for name, values in scores.items():

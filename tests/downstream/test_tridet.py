@@ -46,13 +46,15 @@ def trained(head, step):
     return state, rows
 
 
-def test_it_learns_to_find_the_segments(head, trained):
+def test_it_learns_to_find_the_segments(head, step, trained):
     state, rows = trained
     assert rows[-1]["loss/total"] < rows[0]["loss/total"] / 2
 
     result = head.evaluate(state)
     assert next(iter(result.figures)) == "map"
     assert result.figures["map"] > 80
+    # One program for all steps, and one for all test videos of the same padded length.
+    assert step._cache_size() == head._predict._cache_size() == 1
     untrained = head.evaluate(head.init())
     assert untrained.figures["map"] < 20
 

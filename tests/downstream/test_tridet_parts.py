@@ -301,7 +301,11 @@ def test_a_video_has_at_most_the_allowed_segments_after_nms():
     ("changes", "message"),
     [
         ({"max_seq_len": 2300}, "max_seq_len is 2300, but it has to be divisible by 32"),
-        ({"max_seq_len": 0}, "max_seq_len is 0, but it has to be at least 1"),
+        ({"max_seq_len": 0}, "max_seq_len is 0; it has to be from 1 to"),
+        ({"epochs": "many"}, "epochs is 'many'; it has to be a whole number"),
+        ({"epochs": 2.5}, "epochs is 2.5; it has to be a whole number"),
+        ({"weight_decay": float("inf")}, "weight_decay is inf"),
+        ({"per_class": 1}, "per_class is 1; it has to be True or False"),
         ({"width": 100}, "width is 100, but it is no multiple of 16"),
         ({"sgp_window": 2}, "sgp_window is 2, but it has to be odd"),
         ({"warmup_epochs": 40}, "warmup_epochs is 40, but it has to be less than epochs"),

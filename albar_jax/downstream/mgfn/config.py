@@ -4,10 +4,12 @@ It needs no JAX, because the command line lists the fields.
 """
 
 import dataclasses
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from albar_jax.downstream.recipe_fields import check_ranges, recipe_field
 from albar_jax.errors import UserError
 from albar_jax.schema import fields
+from albar_jax.schema.fields import Count, NonNegative, Positive, ShareBelowOne
 
 Losses = Literal["current", "before2023"]
 Pairs = Literal["rows", "videos"]
@@ -16,24 +18,6 @@ BlockKind = Literal["glance", "focus"]
 # Channels of an attention head and of a focus head. The original's option `dim_head` reaches only
 # the number of heads, so their width is always 64.
 HEAD_WIDTH = 64
-_CHECKS = {
-    "epochs": fields.Count,
-    "batch_size": fields.Count,
-    "learning_rate": fields.Positive,
-    "l2": fields.NonNegative,
-    "losses": Losses,
-    "pairs": Pairs,
-    "shuffle": bool,
-    "dim_head": fields.Count,
-    "magnitude_ratio": fields.NonNegative,
-    "segments": fields.Count,
-    "selected": fields.Count,
-    "selection_dropout": fields.ShareBelowOne,
-}
-
-
-def _field(default: Any, help: str) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,50 +28,50 @@ class MgfnConfig:
       UserError: a value is out of range, or values do not fit together.
     """
 
-    epochs: int = _field(1000, "epochs of training; an epoch reads each class once")
-    batch_size: int = _field(16, "normal videos of a batch, and as many abnormal ones; at least 2")
-    learning_rate: float = _field(1e-3, "learning rate of Adam, constant")
-    l2: float = _field(
+    epochs: Count = recipe_field(1000, "epochs of training; an epoch reads each class once")
+    batch_size: Count = recipe_field(
+        16, "normal videos of a batch, and as many abnormal ones; at least 2"
+    )
+    learning_rate: Positive = recipe_field(1e-3, "learning rate of Adam, constant")
+    l2: NonNegative = recipe_field(
         5e-4,
         "factor of each weight that is added to its gradient before Adam, norms and biases "
         "included",
     )
-    losses: Losses = _field(
+    losses: Losses = recipe_field(
         "current",
         "videos of the sparsity and smoothness losses; current: sparse normal videos, and smooth "
         "videos of both classes; before2023: the abnormal scores as one vector for both",
     )
-    pairs: Pairs = _field(
+    pairs: Pairs = recipe_field(
         "rows",
         "features that the contrast within a class compares; rows: the two halves of the rows, as "
         "the original, which with 10 crops are two crops of one video; videos: always two videos",
     )
-    shuffle: bool = _field(
+    shuffle: bool = recipe_field(
         False,
         "whether to shuffle the videos of each class in each epoch; the original never does, so "
         "its last videos are never seen",
     )
-    dims: tuple[int, ...] = _field((64, 128, 1024), "channels of each stage")
-    depths: tuple[int, ...] = _field((3, 3, 2), "layers of each stage")
-    blocks: tuple[BlockKind, ...] = _field(
+    dims: tuple[int, ...] = recipe_field((64, 128, 1024), "channels of each stage")
+    depths: tuple[int, ...] = recipe_field((3, 3, 2), "layers of each stage")
+    blocks: tuple[BlockKind, ...] = recipe_field(
         ("glance", "focus", "focus"),
         "block of each stage; glance: attention over the whole video; focus: a shared filter",
     )
-    dim_head: int = _field(64, "channels of a stage for each of its heads")
-    magnitude_ratio: float = _field(0.1, "factor of the magnitude branch in the tokens")
-    segments: int = _field(32, "segments that a training video is cut into")
-    selected: int = _field(3, "segments of a video that the loss selects")
-    selection_dropout: float = _field(
+    dim_head: Count = recipe_field(64, "channels of a stage for each of its heads")
+    magnitude_ratio: NonNegative = recipe_field(0.1, "factor of the magnitude branch in the tokens")
+    segments: Count = recipe_field(32, "segments that a training video is cut into")
+    selected: Count = recipe_field(3, "segments of a video that the loss selects")
+    selection_dropout: ShareBelowOne = recipe_field(
         0.7, "probability that training leaves a segment out of the selection"
     )
 
     def __post_init__(self):
-        for name, kind in _CHECKS.items():
-            checked = fields.check(kind, getattr(self, name), f"mgfn: {name}")
-            object.__setattr__(self, name, checked)
-        for name in ("dims", "depths", "blocks"):
-            # JSON has lists instead of tuples, which are not hashable.
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_ranges(self, "mgfn")
+        for name in ("dims", "depths"):
+            counts = [fields.check(Count, count, f"mgfn: {name}") for count in getattr(self, name)]
+            object.__setattr__(self, name, tuple(counts))
 
         self._check_stages()
         if self.batch_size < 2:
@@ -112,13 +96,10 @@ class MgfnConfig:
                 "their number of stages; give each one value per stage"
             )
 
-        for depth in self.depths:
-            fields.check(fields.Count, depth, "mgfn: depths")
         for kind in self.blocks:
             if kind not in get_args(BlockKind):
                 raise UserError(f"mgfn: a block is {kind!r}; choose glance or focus")
         for width in self.dims:
-            fields.check(fields.Count, width, "mgfn: dims")
             if width % self.dim_head:
                 raise UserError(
                     f"mgfn: a stage has {width} channels, which dim_head {self.dim_head} does not "
