@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz import read_runs, read_tables, read_videos
+from fuzz import read_features, read_runs, read_tables, read_videos
 from fuzz.process import ALLOWED, Limits
-from fuzz.seeds import annotations, films, masks, runs, tables
+from fuzz.seeds import annotations, features, films, masks, runs, tables
 
 # A damaged shard ends a command with a sentence, because it affects all videos of the shard.
 _SHARDS = Limits(errors=ALLOWED | {"StorageError"})
@@ -76,6 +76,8 @@ READERS: dict[str, Reader] = {
     "lists of data sets": Reader(tables.make_sources, read_tables.read_sources, "lists/**/*"),
     "lists of long films": Reader(annotations.make_sources, read_tables.read_sources, "lists/**/*"),
     "annotations": Reader(annotations.make_annotations, read_tables.read_annotations),
+    "features": Reader(features.make_features, read_features.read_features),
+    "predictions on long films": Reader(features.make_predictions, read_features.read_predictions),
     "weights": Reader(runs.make_weights, read_runs.read_weights),
     "converted weights": Reader(
         runs.make_converted, read_runs.read_converted, finish=read_runs.sum_again
