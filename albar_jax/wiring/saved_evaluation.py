@@ -11,6 +11,7 @@ from albar_jax.errors import UserError
 from albar_jax.files import write_text
 from albar_jax.schema import fields
 from albar_jax.storage import json_files
+from albar_jax.wiring.trained_heads import complete_config
 
 FILE = "evaluation.json"
 _REMEDY = "; delete it and repeat the training command, which writes it again"
@@ -74,4 +75,5 @@ def read(folder: Path) -> SavedEvaluation | None:
         for name, value in content[state].items():
             checked = fields.check(float | None, value, f"{path}: {state}, {name},")
             figures[state][name] = checked
-    return SavedEvaluation(figures, tuple(map(str, content["notes"])), content["config"])
+    config = complete_config(content["config"], str(path))
+    return SavedEvaluation(figures, tuple(map(str, content["notes"])), config)

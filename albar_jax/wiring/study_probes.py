@@ -125,7 +125,7 @@ def _mismatch(run: Run, probe: Probe) -> str:
         "seed": run.seed,
         "recipe": dataclasses.asdict(make_recipe(probe.head, probe.recipe)),
     }
-    trained = {name: saved.config.get(name) for name in wanted}
+    trained = {name: saved.config[name] for name in wanted}
     difference = config_difference(trained, wanted)
     return f"has a head of another recipe: {difference[0]}" if difference else ""
 

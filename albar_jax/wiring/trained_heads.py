@@ -60,6 +60,11 @@ class TrainedHead:
         step = self.checkpoints.find(which)
         if step is None:
             raise UserError(f"{self.folder} has no checkpoint; train it first")
+        # Without a tested checkpoint, the last one would count as the best.
+        if which == "best" and step != self.progress.best_step:
+            raise UserError(
+                f"{self.folder} has no checkpoint of its best test; choose last or a step"
+            )
 
         return step
 
@@ -79,9 +84,29 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
     """
     name = checkpoints.name_of(step)
     meta = checkpoints.meta(step, _ENTRIES)
+    return {**meta, "config": complete_config(meta["config"], name)}
+
+
+def complete_config(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Returns a saved config with the defaults of fields that its recipe lacks.
+
+    A field that did not exist when the head was trained had its default.
+
+    Args:
+      config: head, features, annotations, seed and recipe.
+      name: name of the checkpoint or file for messages.
+
+    Raises:
+      UserError: an entry is missing, the recipe has an unknown field, or a value is invalid.
+    """
     for field, kind in _CONFIG.items():
-        fields.check(kind, meta["config"].get(field), f"config.{field} of {name}")
-    return meta
+        fields.check(kind, config.get(field), f"config.{field} of {name}")
+    try:
+        recipe = make_recipe(config["head"], config["recipe"])
+    except UserError as error:
+        raise UserError(f"{name} has a recipe that is not valid here: {error}") from None
+
+    return {**config, "recipe": dataclasses.asdict(recipe)}
 
 
 def open_head(

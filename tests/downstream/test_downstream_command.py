@@ -1,6 +1,7 @@
 """`albar downstream`: killed trainings, tables, exports, and mistakes found before work."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from albar_jax.types import TrainState
 from albar_jax.weights.torch_files import read_state_dict
 from albar_jax.wiring import run_downstream
 from albar_jax.wiring.downstream_inputs import read_inputs
-from albar_jax.wiring.trained_heads import open_head, read_meta
+from albar_jax.wiring.trained_heads import complete_config, open_head, read_meta
 from tests.downstream import film_features
 from tests.downstream.film_features import HOPS, SMALL, TASK_OF, flags
 
@@ -348,6 +349,33 @@ def test_checkpoint_states_what_it_was_trained_on(inputs, trained):
         assert meta["trained_on"]["features"]["hop"] == HOPS[TASK_OF[head]]
         wanted = make_recipe(head, SMALL[head])
         assert make_recipe(head, meta["config"]["recipe"]) == wanted
+
+
+def test_recipe_of_an_older_version_gets_the_defaults_of_its_time():
+    names = {"head": "mgfn", "features": "a", "annotations": "b", "seed": 0}
+    config = complete_config({**names, "recipe": {"epochs": 3}}, "checkpoint 4")
+    assert config["recipe"] == dataclasses.asdict(make_recipe("mgfn", {"epochs": 3}))
+    for recipe, message in (
+        ({"epoch": 3}, "checkpoint 4 has a recipe that is not valid here: mgfn has no option"),
+        ({"epochs": 0}, "checkpoint 4 has a recipe that is not valid here: mgfn: epochs is 0"),
+        (None, "config.recipe of checkpoint 4 is None"),
+    ):
+        with pytest.raises(UserError, match=message):
+            complete_config({**names, "recipe": recipe}, "checkpoint 4")
+
+
+def test_last_checkpoint_is_not_taken_for_the_best(trained, tmp_path, capfd):
+    shutil.copytree(trained / "mgfn1", tmp_path / "run")
+    best = json.loads((tmp_path / "run" / "evaluation.json").read_text())["best_step"]
+    assert best < SMALL["mgfn"]["epochs"], "the test needs another best step"
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / str(best))
+    words = [
+        f"--workdir={tmp_path / 'run'}",
+        "--checkpoint=best",
+        f"--out={tmp_path}/a.safetensors",
+    ]
+    assert cli.run(["downstream", "export", *words]) == 2
+    assert "has no checkpoint of its best test; choose last or a step" in capfd.readouterr().err
 
 
 def test_classes_of_other_annotations_are_refused(inputs, trained, tmp_path, capfd):

@@ -321,6 +321,31 @@ def test_invalid_recipes_are_refused(changes, message):
         TridetConfig(**changes)
 
 
+@pytest.mark.parametrize("flows", [True, False])
+def test_gradient_of_the_class_loss_through_the_iou_can_be_stopped(flows):
+    """The original's class loss also trains the boundaries, towards a lower IoU."""
+    config = dataclasses.replace(TINY, iou_gradient=flows)
+    shape = (1, 40, CLASSES)
+    targets = jnp.zeros(shape).at[0, 20, 1].set(1.0)
+    outputs = network.Detections(
+        classes=jnp.zeros(shape),
+        starts=jnp.zeros(shape),
+        ends=jnp.zeros(shape),
+        offsets=jnp.ones((1, 40, 2 * (TINY.bins + 1))),
+        valid=jnp.ones((1, 40), bool),
+    )
+
+    def class_loss(offsets):
+        changed = dataclasses.replace(outputs, offsets=offsets)
+        wanted = jnp.full((1, 40, 2), 2.0)
+        _, (metrics, _) = losses(changed, targets, wanted, jnp.float32(100), config)
+        return metrics["loss/class"]
+
+    value, gradient = jax.value_and_grad(class_loss)(outputs.offsets)
+    assert value > 0
+    assert bool(jnp.abs(gradient).max() > 0) == flows
+
+
 def test_the_large_filter_is_odd_and_the_ranges_double():
     assert TridetConfig().large_window == 11
     assert TridetConfig(sgp_window=3, sgp_factor=1.5).large_window == 7

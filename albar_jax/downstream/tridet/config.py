@@ -74,6 +74,11 @@ class TridetConfig:
         1.5, "positive points are this near to a centre, in strides"
     )
     iou_power: NonNegative = recipe_field(0.2, "exponent of the IoU that weights the class loss")
+    iou_gradient: bool = recipe_field(
+        True,
+        "whether the class loss trains boundaries through the IoU, towards a lower one, as in the "
+        "original",
+    )
     first_normalizer: NonNegative = recipe_field(
         100.0, "initial number of positive points of the loss"
     )

@@ -29,7 +29,8 @@ def losses(
     """Returns the loss, its terms, and the new normaliser.
 
     The focal terms of a positive point's classes are multiplied by IoU^0.2. As in the original, the
-    gradient flows through this factor: the class loss pulls boundaries towards a lower IoU.
+    gradient flows through this factor: the class loss pulls boundaries towards a lower IoU. The
+    option `iou_gradient` stops it.
     ≠ the paper weights by the plain IoU and divides by two numbers.
 
     Args:
@@ -37,7 +38,7 @@ def losses(
       class_targets: 1 for the classes of a point.
       offset_targets: distances to both boundaries in strides, at positive points.
       normalizer: running mean of the number of positive points.
-      config: bins, and the exponent of the IoU.
+      config: bins, the exponent of the IoU, and whether its gradient flows.
     """
     valid = outputs.valid[..., None]
     is_positive = (class_targets > 0) & valid
@@ -51,6 +52,8 @@ def losses(
     wanted = jnp.where(chosen, offset_targets[:, :, None], 1.0)
     # IoU^0.2 has an infinite slope at 0.
     overlap = jnp.maximum(1 - one_minus_iou(predicted, wanted), _TINY)
+    if not config.iou_gradient:
+        overlap = jax.lax.stop_gradient(overlap)
     factor = jnp.where(is_positive, overlap**config.iou_power, 1.0)
 
     focal = focal_loss(outputs.classes, class_targets) * factor
