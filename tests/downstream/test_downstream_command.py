@@ -26,7 +26,7 @@ from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import read_history
 from albar_jax.types import TrainState
 from albar_jax.weights.torch_files import read_state_dict
-from albar_jax.wiring import run_downstream
+from albar_jax.wiring import saved_evaluation
 from albar_jax.wiring.downstream_inputs import read_inputs
 from albar_jax.wiring.trained_heads import complete_config, open_head, read_meta
 from tests.downstream import film_features
@@ -631,7 +631,7 @@ def test_help_and_mistakes_do_not_import_jax():
 
 def test_finished_folder_is_evaluated_again_if_its_figures_were_deleted(inputs, trained, tmp_path):
     shutil.copytree(trained / "tridet0", tmp_path / "run")
-    before = (tmp_path / "run" / run_downstream.EVALUATION).read_bytes()
-    (tmp_path / "run" / run_downstream.EVALUATION).unlink()
+    before = (tmp_path / "run" / saved_evaluation.FILE).read_bytes()
+    (tmp_path / "run" / saved_evaluation.FILE).unlink()
     assert train("tridet", inputs, tmp_path / "run") == 0
-    assert (tmp_path / "run" / run_downstream.EVALUATION).read_bytes() == before
+    assert (tmp_path / "run" / saved_evaluation.FILE).read_bytes() == before
