@@ -92,6 +92,13 @@ COMMANDS = (
     ),
     Command("evaluate", f"{ROOT}/evaluate.py --workdir run --out out", "train", _CHECKPOINTS),
     Command(
+        "attribute",
+        "-m albar_jax attribute --workdir run --clips test_00000 --clips test_00001 --steps 4 "
+        "--out out",
+        "train",
+        ("out/clip_*.npz", *_CHECKPOINTS),
+    ),
+    Command(
         "audit",
         f"{ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page",
         "evaluate",

@@ -57,8 +57,7 @@ def publish(
       style: style of the pictures.
     """
     scale = scale_of_all(clips, style)
-    for number, clip in enumerate(clips):
-        draw_picture(folder, number, clip, style, scale)
+    _draw_pictures(folder, clips, style, scale)
     attribution_table.write_csv(inside(folder, TABLE), rows)
 
     page = inside(folder, PAGE)
@@ -66,6 +65,14 @@ def publish(
         file.writelines(render(clips, rows, style, scale))
     show(*tables.aligned(attribution_table.table_lines(rows)).splitlines())
     show(f"the page: {page}")
+
+
+def _draw_pictures(
+    folder: Path, clips: Iterable[ExplainedClip], style: Style, scale: float | None
+) -> None:
+    # A function of its own, so that the last clip is released.
+    for number, clip in enumerate(clips):
+        draw_picture(folder, number, clip, style, scale)
 
 
 def draw_picture(

@@ -1,10 +1,12 @@
 """Tests of the pictures: scales, smoothing, colours, and the layout of strips."""
 
+import weakref
+
 import cv2
 import numpy as np
 import pytest
 
-from albar_jax.report import heat_maps
+from albar_jax.report import attribution_page, heat_maps
 from albar_jax.report.attribution_pictures import (
     Explained,
     ExplainedClip,
@@ -154,6 +156,30 @@ def test_long_clips_show_eight_frames_from_the_first_to_the_last():
     frames = np.arange(32, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
     (strip,) = draw_strips(ExplainedClip("a", "b", frames, ()), Style())
     assert strip.frames[:, 0, 0, 0].tolist() == [0, 4, 9, 13, 18, 22, 27, 31]
+
+
+@pytest.mark.parametrize("scale", ["model", "all"])
+def test_one_clip_is_in_memory_while_all_are_drawn(tmp_path, scale):
+    alive = weakref.WeakSet()
+    most = 0
+
+    class Clips:
+        """Makes each clip anew, like clips that are read from files."""
+
+        def __iter__(self):
+            nonlocal most
+            for _ in range(5):
+                clip = clip_of(explained("ce", np.ones((4, 16, 20))))
+                alive.add(clip)
+                most = max(most, len(alive))
+                yield clip
+                del clip
+
+    attribution_page.publish(tmp_path, Clips(), [], Style(scale=scale))
+    assert len(list(tmp_path.glob("clip_*.png"))) == 5
+    assert (tmp_path / "attribution.html").read_text().count("<figure") == 5
+    # The last one is released when the next one has been read.
+    assert most <= 2
 
 
 def test_a_picture_is_read_back_as_it_was_written(tmp_path):
