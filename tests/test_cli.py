@@ -202,9 +202,11 @@ def test_help_lists_the_options_and_has_an_example(command, albar):
         (["prepare", "hmdb51"], ["(default: data/hmdb51)", "(default: 60.0)"]),
         (["toy", "quickstart"], ["(default: 1250)", "(default: 0.85)"]),
         (["synthesize", "scuba"], ["(default: published)", "(default: 1)"]),
+        (["downstream", "train"], ["needs --head, --features, --annotations and", "(default: 40)"]),
+        (["downstream", "evaluate"], ["Tests trained heads (--workdir)", "needs --out."]),
     ],
 )
-def test_help_shows_defaults(command, lines, albar):
+def test_help_shows_needed_options_and_defaults(command, lines, albar):
     _, output = albar(*command, "--help")
     words = " ".join(output.split())
     for line in lines:

@@ -370,3 +370,9 @@ def test_weights_with_a_class_list_need_no_manifest(films, trained, predict, tmp
     (video,) = run_predict.run(model, [str(films / "short.mkv")], quiet=True)
     (expected,) = predict(films / "short.mkv")
     assert video.use == expected.use
+
+    (tmp_path / "w.classes.txt").unlink()
+    with pytest.raises(
+        UserError, match=r"neither .*/w\.classes\.txt, .* nor the manifest .*nowhere"
+    ):
+        trained_models.from_weights(str(tmp_path / "w"), config, checks_manifest=False)

@@ -1,11 +1,12 @@
 """Explains the answers of trained models for single clips: which pixels, appearance or motion.
 
-Integrated gradients attribute the score of a class to pixels. From a baseline they are complete:
-they sum to the difference of the scores of clip and baseline, and the remaining error is printed.
-The default runs from black over one frame, repeated, to the clip, which splits a score into
-appearance and motion. `--method cam` is the exact class-activation map: coarse, and one forward
-pass. Writes a picture and an .npz file for each clip, attribution.csv and attribution.html. Each
-clip is written as it is finished; to resume an interrupted command, repeat it.
+Integrated gradients attribute the score of a class to pixels. They sum to the score of the clip
+minus the score of a baseline, such as a black clip; the remaining error is printed. The default
+runs from black over one frame, repeated, to the clip, which splits a score into appearance and
+motion. `--method cam` is the exact class-activation map: coarse, and one forward pass.
+
+Writes a picture and an .npz file for each clip, attribution.csv and attribution.html. Each clip is
+written as it is finished; to resume an interrupted command, repeat it.
 """
 
 import argparse

@@ -23,9 +23,8 @@ EXAMPLE = """  albar downstream train --head mgfn --features features/ucf_crime/
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the actions as sub-commands of `albar downstream`, with their options."""
     names = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add_train(names.add_parser("train", help="train a head, or resume its training"))
-    _add_evaluate(names.add_parser("evaluate", help="test heads and write one table"))
-    _add_export(names.add_parser("export", help="write weights under the original's names"))
+    for name, (summary, description, add) in _ACTIONS.items():
+        add(names.add_parser(name, help=summary, description=description))
 
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
@@ -246,3 +245,26 @@ def _bind_export(options: argparse.Namespace) -> Callable[[], int | None]:
         run_downstream.export, str(options.workdir), options.checkpoint, str(options.out)
     )
     return lambda: program.run(export)
+
+
+# Name -> summary, description and the function that adds the options.
+_ACTIONS = {
+    "train": (
+        "train a head, or resume its training",
+        "Trains a head on features; needs --head, --features, --annotations and --workdir. To\n"
+        "resume an interrupted training, repeat the command.",
+        _add_train,
+    ),
+    "evaluate": (
+        "test heads and write one table",
+        "Tests trained heads (--workdir), predictions of other programs (--scores) or weights of\n"
+        "the original programs (--weights), and writes one table; needs --out.",
+        _add_evaluate,
+    ),
+    "export": (
+        "write weights under the original's names",
+        "Writes the weights of a trained head to a file that the original program reads; needs\n"
+        "--workdir and --out.",
+        _add_export,
+    ),
+}

@@ -28,8 +28,8 @@ def add_arguments(parser: flags.Parser) -> None:
     model_options.add_run(parser, "use")
     model_options.add_weights(parser)
     parser.add_config(
-        "with --weights: the experiment; with --workdir: short side and decoder that replace those "
-        "of the run"
+        "with --weights: the experiment; with --workdir: short side of the pictures and decoder "
+        "that replace the run's"
     )
     parser.add_argument(
         "--videos",
@@ -71,7 +71,8 @@ def _add_windows(parser: flags.Parser) -> None:
     group.add_argument(
         "--segments",
         action="store_true",
-        help="with --layout mgfn: cut each training video into 32 segments, for --preprocessed",
+        help="with --layout mgfn: cut each training video into 32 segments, for MGFN's own "
+        "option --preprocessed",
     )
 
 

@@ -29,8 +29,8 @@ def add_arguments(parser: flags.Parser) -> None:
     model_options.add_run(parser, "use")
     model_options.add_weights(parser)
     parser.add_config(
-        "with --weights: the experiment; with --workdir: views and decoder that replace those of "
-        "the run"
+        "with --weights: the experiment; with --workdir: test views (clips and crops of a video) "
+        "and decoder that replace the run's"
     )
     parser.add_argument(
         "--hop",

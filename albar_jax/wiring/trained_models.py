@@ -134,6 +134,8 @@ def from_weights(weights: str, config: ConfigDict, *, checks_manifest: bool = Tr
     parsed = parse(config)
     listed = read_class_list(classes_file(weights)).names
     classes = listed
+    if not (checks_manifest or listed):
+        _require_manifest(weights, parsed.data.manifest)
     if checks_manifest or not listed:
         classes = _checked_classes(weights, parsed, listed)
 
@@ -150,6 +152,16 @@ def from_weights(weights: str, config: ConfigDict, *, checks_manifest: bool = Tr
     return Trained(
         name=Path(weights).name, config=parsed, classes=classes, step=None, restore=restore
     )
+
+
+def _require_manifest(weights: str, manifest: str) -> None:
+    """Raises UserError if weights without a class list have no manifest either."""
+    if not Path(manifest).exists():
+        raise UserError(
+            f"the classes of {weights} have no names: there is neither {classes_file(weights)}, "
+            f"which `albar export` writes, nor the manifest {manifest}; copy the first, or name a "
+            "manifest with --config.data.manifest"
+        )
 
 
 def encoder_from_weights(weights: str, config: ConfigDict) -> Trained:
