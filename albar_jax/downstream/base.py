@@ -14,8 +14,8 @@ from albar_jax.types import Metrics, Params
 # Video id -> name of an array -> the array. MGFN: "scores", float32 (T,), one anomaly score per row
 # of the features; "frames_per_score", int32 (). TriDet: "segments", float32 (n, 2) in seconds;
 # "scores", float32 (n,); "labels", int32 (n,).
-Predictions = Mapping[str, Mapping[str, np.ndarray]]
-# One batch of fixed shapes, by the names that the head's training step reads.
+HeadPredictions = Mapping[str, Mapping[str, np.ndarray]]
+# Name of an array -> the array, for one batch. All batches of a head have the same shapes.
 HostBatch = Mapping[str, np.ndarray]
 
 
@@ -50,7 +50,7 @@ class Evaluation:
     """
 
     figures: Mapping[str, float | None]
-    predictions: Predictions
+    predictions: HeadPredictions
     notes: tuple[str, ...] = ()
 
 
@@ -131,8 +131,8 @@ class HeadKind:
     config: type
     make: Callable[[Any, Any, Any, int], Head]
     read_truth: Callable[[Path], Any]
-    evaluate: Callable[[Any, Predictions], Evaluation]
-    read_predictions: Callable[[Path, Any], Predictions]
-    with_frames: Callable[[Predictions, Any, int, Mapping[str, int]], Predictions] | None
-    evaluate_published: Callable[[Any, Predictions], Evaluation] | None
+    evaluate: Callable[[Any, HeadPredictions], Evaluation]
+    read_predictions: Callable[[Path, Any], HeadPredictions]
+    with_frames: Callable[[HeadPredictions, Any, int, Mapping[str, int]], HeadPredictions] | None
+    evaluate_published: Callable[[Any, HeadPredictions], Evaluation] | None
     tests_each_epoch: bool

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from albar_jax.downstream.base import Evaluation, Predictions
+from albar_jax.downstream.base import Evaluation, HeadPredictions
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.recipes import describe_changes, make_recipe
 from albar_jax.errors import UserError
@@ -144,7 +144,7 @@ def run_weights(
     return _write([(row, {"last": evaluation})], out, [f"Recipe: {changes}."] if changes else [])
 
 
-def _published(head: str) -> Callable[[Any, Predictions], Evaluation]:
+def _published(head: str) -> Callable[[Any, HeadPredictions], Evaluation]:
     """Returns the published evaluation of a head. Raises UserError if it has no oddities."""
     evaluate = HEADS[head].evaluate_published
     if evaluate is None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from albar_jax.downstream.base import Predictions
+from albar_jax.downstream.base import HeadPredictions
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.listed_videos import name_videos
 from albar_jax.errors import UserError
@@ -24,7 +24,7 @@ class OtherPredictions:
     """
 
     truth: Any
-    predictions: Predictions
+    predictions: HeadPredictions
     notes: tuple[str, ...]
 
 

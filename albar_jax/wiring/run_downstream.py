@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from albar_jax.downstream import loop
-from albar_jax.downstream.base import Evaluation, Head, Predictions
+from albar_jax.downstream.base import Evaluation, Head, HeadPredictions
 from albar_jax.downstream.export import write_weights
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.loop import Result
@@ -160,7 +160,7 @@ def _figures(figures: Mapping[str, float | None]) -> str:
 
 def write_predictions(path: Path, evaluation: Evaluation) -> None:
     """Writes predictions as an .npz file: `ids`, and the arrays `<number of the id>/<name>`."""
-    predictions: Predictions = evaluation.predictions
+    predictions: HeadPredictions = evaluation.predictions
     # Ids are data, because names of members of an archive could lead out of a folder.
     arrays: dict[str, Any] = {"ids": np.array(list(predictions), dtype=np.str_)}
     for number, values in enumerate(predictions.values()):

@@ -132,7 +132,7 @@ def test_a_video_without_segments_has_a_finite_gradient():
     shape = (1, pyramid.size)
 
     def loss(logits):
-        outputs = network.Detections(
+        outputs = network.TridetOutputs(
             classes=logits,
             starts=logits,
             ends=logits,
@@ -156,7 +156,7 @@ def test_the_class_loss_pulls_boundaries_towards_a_lower_iou():
     shape = (1, pyramid.size)
 
     def class_loss(starts):
-        outputs = network.Detections(
+        outputs = network.TridetOutputs(
             classes=jnp.zeros((*shape, CLASSES)),
             starts=starts,
             ends=jnp.zeros((*shape, CLASSES)),
@@ -327,7 +327,7 @@ def test_gradient_of_the_class_loss_through_the_iou_can_be_stopped(flows):
     config = dataclasses.replace(TINY, iou_gradient=flows)
     shape = (1, 40, CLASSES)
     targets = jnp.zeros(shape).at[0, 20, 1].set(1.0)
-    outputs = network.Detections(
+    outputs = network.TridetOutputs(
         classes=jnp.zeros(shape),
         starts=jnp.zeros(shape),
         ends=jnp.zeros(shape),

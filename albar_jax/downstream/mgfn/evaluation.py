@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from albar_jax.downstream.base import Evaluation, Predictions
+from albar_jax.downstream.base import Evaluation, HeadPredictions
 from albar_jax.downstream.metrics_anomaly import Area, pr_auc, roc_auc
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo, clipped_events, frame_truth
@@ -17,7 +17,7 @@ REPEATS = "frames_per_score"
 NAMED = 3
 
 
-def evaluate(videos: Sequence[AnomalyVideo], predictions: Predictions) -> Evaluation:
+def evaluate(videos: Sequence[AnomalyVideo], predictions: HeadPredictions) -> Evaluation:
     """Returns the areas under curves over the frames of all test videos together.
 
     Each score counts for all frames that it stands for.

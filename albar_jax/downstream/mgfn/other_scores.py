@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from albar_jax.data import arrays
-from albar_jax.downstream.base import Predictions
+from albar_jax.downstream.base import HeadPredictions
 from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import FRAMES_PER_ROW, AnomalyVideo
@@ -15,7 +15,7 @@ from albar_jax.storage import access
 from albar_jax.storage.inside import joined, parts_of
 
 
-def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> Predictions:
+def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> HeadPredictions:
     """Reads "scores" of each test video that has a file `<id>.npy`; see `with_frames`.
 
     Args:
@@ -38,11 +38,11 @@ def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> Prediction
 
 
 def with_frames(
-    predictions: Predictions,
+    predictions: HeadPredictions,
     videos: Sequence[AnomalyVideo],
     frames_per_score: int,
     num_frames: Mapping[str, int],
-) -> Predictions:
+) -> HeadPredictions:
     """Adds the number of frames that each score stands for. Scores are never stretched.
 
     Args:

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from albar_jax.downstream.tridet.network import Detections
+from albar_jax.downstream.tridet.network import TridetOutputs
 
 
-def decode(outputs: Detections, bins: int) -> Float[Array, "b p c 2"]:
+def decode(outputs: TridetOutputs, bins: int) -> Float[Array, "b p c 2"]:
     """Returns the distances of both boundaries from each point, per class, in strides of its level.
 
     The start of class c at point i has the logits S[c, i - B + j] + O[i, j], j = 0..B; its distance

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from albar_jax.downstream.base import Evaluation, Predictions
+from albar_jax.downstream.base import Evaluation, HeadPredictions
 from albar_jax.downstream.metrics_detection import mean_average_precision
 from albar_jax.errors import UserError
 from albar_jax.features.segments import WRONG_VIDEOS, SegmentTruth
@@ -19,7 +19,7 @@ LEFT_OUT = WRONG_VIDEOS[0]
 
 
 def evaluate(
-    truth: SegmentTruth, predictions: Predictions, *, published_numbering: bool = False
+    truth: SegmentTruth, predictions: HeadPredictions, *, published_numbering: bool = False
 ) -> Evaluation:
     """Returns the mean average precision on the test videos, in percent.
 
@@ -56,7 +56,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def read_predictions(path: Path, truth: SegmentTruth) -> Predictions:
+def read_predictions(path: Path, truth: SegmentTruth) -> HeadPredictions:
     """Reads the segments that another program predicted.
 
     Args:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from albar_jax.downstream.tridet.config import TridetConfig
 from albar_jax.downstream.tridet.decoding import decode
-from albar_jax.downstream.tridet.network import Detections
+from albar_jax.downstream.tridet.network import TridetOutputs
 from albar_jax.types import Metrics
 
 ALPHA = 0.25
@@ -20,7 +20,7 @@ _TINY = 1e-8
 
 
 def losses(
-    outputs: Detections,
+    outputs: TridetOutputs,
     class_targets: Float[Array, "b p c"],
     offset_targets: Float[Array, "b p 2"],
     normalizer: Float[Array, ""],

@@ -28,7 +28,7 @@ _SGP_FILTERS = ("psi", "conv_w", "conv_kw", "fc", "global_fc")
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Detections:
+class TridetOutputs:
     """The outputs of TriDet at the p positions of a pyramid, 0 in gaps and padding.
 
     Attributes:
@@ -49,7 +49,7 @@ class Detections:
 
 # (params, features, mask, key); see `create`.
 ApplyTridet = Callable[
-    [Params, Float[Array, "b t d"], Bool[Array, "b t"], Key[Array, ""] | None], Detections
+    [Params, Float[Array, "b t d"], Bool[Array, "b t"], Key[Array, ""] | None], TridetOutputs
 ]
 
 
@@ -98,7 +98,7 @@ class Tridet(nnx.Module):
 
     def __call__(
         self, x: Float[Array, "b t d"], mask: Bool[Array, "b t"], key: Key[Array, ""] | None
-    ) -> Detections:
+    ) -> TridetOutputs:
         """Returns the outputs at all positions; see `create`."""
         # All levels pass through the heads as one sequence.
         pyramid = pyramid_of(self.config, x.shape[1])
@@ -111,7 +111,7 @@ class Tridet(nnx.Module):
         scales = [self.level_scale[str(i)].scale[...] for i in range(self.config.levels)]
         position_scale = jnp.stack(scales)[np.maximum(pyramid.level, 0)][:, None]
 
-        return Detections(
+        return TridetOutputs(
             classes=self.class_head(joined, *masks),
             starts=self.start_head(detached, *masks),
             ends=self.end_head(detached, *masks),
@@ -180,10 +180,10 @@ def create(
       key: random key of the parameters.
 
     Returns:
-      `apply(params, features, mask, key) -> Detections` and the parameters. `features` is float32
-      (b, t, d) with t divisible by 2^(levels - 1); `mask` (b, t) is True for real steps. Key None
-      selects evaluation: no stochastic depth. `params` is a nested dict of float32 arrays with
-      string keys.
+      `apply(params, features, mask, key) -> TridetOutputs` and the parameters. `features` is
+      float32 (b, t, d) with t divisible by 2^(levels - 1); `mask` (b, t) is True for real steps.
+      Key None selects evaluation: no stochastic depth. `params` is a nested dict of float32 arrays
+      with string keys.
     """
     # The graph has the structure of the network; parameters are passed to each call.
     graph, shapes = nnx.split(nnx.eval_shape(lambda: Tridet(config, input_width, num_classes)))
@@ -193,7 +193,7 @@ def create(
         features: Float[Array, "b t d"],
         mask: Bool[Array, "b t"],
         key: Key[Array, ""] | None,
-    ) -> Detections:
+    ) -> TridetOutputs:
         return nnx.merge(graph, params)(features, mask, key)
 
     draw = functools.partial(random_params, nnx.to_pure_dict(shapes), config.init_conv_vars)
