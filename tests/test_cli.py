@@ -107,6 +107,10 @@ MISTAKES = [
     (["evaluate", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
     (["evaluate", "--workdir=nowhere"], "--out is missing"),
     (["evaluate", "--out=x"], "either --workdir DIR"),
+    (
+        ["downstream", "train", "--losses=befor2023"],
+        "'befor2023' is not current|before2023; `albar downstream train --help` lists the options",
+    ),
     (["audit", "--out=x"], "--predictions is missing"),
     (["audit", "--predictions=nowhere", "--out=x"], "there is no folder 'nowhere' of predictions"),
     (["study", "--config=hmdb51_tabel1", "--workdir=x"], "did you mean hmdb51_table1?"),

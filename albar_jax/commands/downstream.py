@@ -120,9 +120,7 @@ def _value(option: Option, text: str) -> Any:
     try:
         return option.parse(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not {option.metavar}; see `albar downstream train --help`"
-        ) from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not {option.metavar}") from None
 
 
 def _require(options: argparse.Namespace, *names: str) -> None:

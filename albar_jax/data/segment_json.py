@@ -87,7 +87,7 @@ def read_database(path: str | os.PathLike[str]) -> SegmentDatabase:
       UserError: the file is malformed, a video has no frame rate, a segment ends before it starts,
         or a label has two numbers or no number from 0 to C - 1.
     """
-    content = json_files.read_object(path)
+    content = json_files.read_object(path, remedy=f"; give {FILE} of `albar prepare thumos14`")
     database = content.get("database")
     if not isinstance(database, dict) or not database:
         raise UserError(f"{path} has no videos under the key 'database'; give {FILE}")

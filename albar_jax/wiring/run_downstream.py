@@ -87,6 +87,14 @@ def run(
 
 def _check_same(saved: dict, meta: dict, inputs: Inputs, folder: Path, last: int) -> None:
     """Raises UserError if a folder holds another training."""
+    head = saved["config"]["head"]
+    if head != inputs.head:
+        # The fields of the recipes need not be listed then.
+        raise UserError(
+            f"{folder} holds another training, of {HEADS[head].title} at step {last}; choose "
+            "another --workdir"
+        )
+
     difference = config_difference(
         without(saved["config"], _MAY_CHANGE), without(meta["config"], _MAY_CHANGE)
     )

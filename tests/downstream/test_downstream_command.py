@@ -286,7 +286,9 @@ def test_folder_of_another_training_is_refused(inputs, trained, capfd):
         assert "holds another training" in message
         assert named in message
     assert train("tridet", inputs, trained / "mgfn0") == 2
-    assert "holds another training" in capfd.readouterr().err
+    message = capfd.readouterr().err
+    assert "holds another training, of MGFN at step" in message
+    assert "recipe." not in message
 
 
 def test_other_features_are_refused_on_resuming(inputs, trained, tmp_path, capfd):

@@ -316,6 +316,8 @@ def test_damaged_predictions_are_refused(tmp_path, world, content, message):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=message):
         evaluation.read_predictions(path, world[1])
+    with pytest.raises(UserError, match='Is a directory; give a JSON file with {"results": '):
+        evaluation.read_predictions(tmp_path, world[1])
 
 
 def test_annotations_without_test_videos_are_refused(world):

@@ -117,3 +117,7 @@ def test_mistakes_are_refused_with_their_place(tmp_path, entries, says):
 def test_a_folder_without_segments_is_refused_with_the_command_that_writes_them(tmp_path):
     with pytest.raises(UserError, match="there is no .*thumos14.json; `albar prepare thumos14`"):
         read_segments(tmp_path)
+
+    (tmp_path / "thumos14.json").write_text("path,label\n")
+    with pytest.raises(UserError, match=r"not readable as JSON: .*; give thumos14\.json of `albar"):
+        read_segments(tmp_path)

@@ -68,7 +68,8 @@ def read_predictions(path: Path, truth: SegmentTruth) -> HeadPredictions:
     Raises:
       UserError: the file has another form, a label is unknown, or a number is not finite.
     """
-    content = json_files.read_object(path, remedy="; write it again")
+    remedy = '; give a JSON file with {"results": {ID: [SEGMENT, ...]}}'
+    content = json_files.read_object(path, remedy=remedy)
     rows = content.get("results")
     if not isinstance(rows, dict):
         rows = _by_video(content, path)
