@@ -389,7 +389,7 @@ def test_layouts_need_the_annotations_beside_the_manifest(tmp_path):
             open_layout(info(name), None)
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("path,label,split\nvideo_test_1.mp4,Diving,test\n")
-    with pytest.raises(UserError, match=r"events.csv: No such file"):
+    with pytest.raises(UserError, match=r"there is no .*events.csv; name the manifest"):
         open_layout(info("mgfn"), manifest)
     with pytest.raises(UserError, match=r"thumos14.json: No such file"):
         open_layout(info("tridet"), manifest)
