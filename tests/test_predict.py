@@ -21,7 +21,7 @@ from albar_jax.config import parse
 from albar_jax.data.decode import open_video, read_frames
 from albar_jax.data.film_stream import FilmStream
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.readers.streamed import StreamedFilm
+from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.methods import albar

@@ -21,7 +21,7 @@ from albar_jax.data.readers.base import ChooseBox, DecodeError, reason_of, whole
 from albar_jax.data.readers.frames import FramesVideo, is_frame
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import PictureBox
-from albar_jax.data.readers.streamed import StreamedFilm
+from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.storage import access
 from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
@@ -135,11 +135,11 @@ class FilmStream:
 
         is_empty = True
         chunks = _in_chunks(self._video.frames())
-        picture = _Picture(self._video, self._budget, self._choose_box, self._at_once)
+        converter = _FrameConverter(self._video, self._budget, self._choose_box, self._at_once)
         while chunk := self._in_time(lambda: next(chunks, [])):
             is_empty = False
             for number, frame, is_damaged in chunk:
-                rgb = functools.partial(picture.rgb, number, frame, is_damaged)
+                rgb = functools.partial(converter.rgb, number, frame, is_damaged)
                 yield StreamedFrame(number, rgb)
 
         if is_empty:
@@ -180,7 +180,7 @@ def _refuse_broken_links(source: Source, name: str) -> None:
             raise DecodeError(f"{name}: {link} is a broken link to {os.readlink(path)}")
 
 
-class _Picture:
+class _FrameConverter:
     """Converts frames of a film; see `PictureBox`."""
 
     def __init__(self, film: StreamedFilm, budget: Budget, choose_box: ChooseBox, at_once: int):

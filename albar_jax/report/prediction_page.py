@@ -48,7 +48,7 @@ class VideoSection:
       still: the frame that its motionless copy repeats; None without a clip.
       attributions: integrated gradients of the answer over the frames of the clip.
       time_line: its time line; None if it is not longer than a clip.
-      glimpses: frames of windows.
+      window_frames: frames of windows.
     """
 
     video: VideoUse
@@ -56,7 +56,7 @@ class VideoSection:
     still: str | None = None
     attributions: tuple[FrameRow, ...] = ()
     time_line: str | None = None
-    glimpses: tuple[Caption, ...] = ()
+    window_frames: tuple[Caption, ...] = ()
 
 
 def svg_url(svg: str) -> str:

@@ -14,7 +14,7 @@ from albar_jax.storage.inside import inside
 from albar_jax.wiring.motion_predictor import MotionPredictor
 from albar_jax.wiring.predict_attributions import PredictAttributions, frame_row
 from albar_jax.wiring.trained_models import Trained
-from albar_jax.wiring.video_predictions import Glimpse, VideoPrediction
+from albar_jax.wiring.video_predictions import VideoPrediction, WindowFrame
 
 # Videos with pictures. More would make the page too large for a browser.
 MOST_SHOWN = 24
@@ -57,17 +57,19 @@ class PredictPage:
                 still=plots.frame_png(prediction.clip[self._predictor.frame]),
                 attributions=attributions,
                 time_line=time_line,
-                glimpses=tuple(self._caption(video, glimpse) for glimpse in prediction.glimpses),
+                window_frames=tuple(
+                    self._caption(video, window_frame) for window_frame in prediction.window_frames
+                ),
             )
         )
 
-    def _caption(self, video: VideoUse, glimpse: Glimpse) -> Caption:
-        window = glimpse.window
+    def _caption(self, video: VideoUse, window_frame: WindowFrame) -> Caption:
+        window = window_frame.window
         answer = self._predictor.classes[window.use.answer.label]
         still = self._predictor.classes[window.use.still[0].label]
         middle = (window.first + window.last + 1) // 2
         text = f"{moment(video, middle)}: {answer}, motionless {still}"
-        return Caption(plots.frame_png(glimpse.frame), text)
+        return Caption(plots.frame_png(window_frame.frame), text)
 
     def write(self, folder: Path, videos: Sequence[VideoUse]) -> Path:
         """Writes the page atomically; returns its path.

@@ -14,11 +14,11 @@ from albar_jax.wiring.video_clip import VideoClip, VideoEnd
 from albar_jax.wiring.video_clips import VideoClips
 
 # Windows of a long video whose middle frames are kept for the page.
-_NUM_GLIMPSES = 12
+_NUM_WINDOW_FRAMES = 12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Glimpse:
+class WindowFrame:
     """The middle frame of a window.
 
     Attributes:
@@ -37,12 +37,12 @@ class VideoPrediction:
     Attributes:
       video: the answers.
       clip: the central clip of the evaluation, uint8 RGB (T, H, W, 3).
-      glimpses: frames of windows, evenly spread over the video.
+      window_frames: frames of windows, evenly spread over the video.
     """
 
     video: VideoUse
     clip: UInt8[np.ndarray, "t h w 3"]
-    glimpses: tuple[Glimpse, ...]
+    window_frames: tuple[WindowFrame, ...]
 
 
 class VideoPredictions:
@@ -109,7 +109,7 @@ class _Collected:
         # The clip of the first view, which is the most central one.
         self._clips: list[UInt8[np.ndarray, "t h w 3"]] = []
         self._windows: list[WindowUse] = []
-        self._glimpses = _Glimpses()
+        self._window_frames = _WindowFrames()
 
     def add(self, predicted: Predicted[VideoClip], black: Float[np.ndarray, " k"]) -> None:
         """Adds a view or a window, whose logits are known."""
@@ -120,7 +120,7 @@ class _Collected:
         if item.span is not None:
             window = WindowUse(*item.span, motion_use([moving], [still], black))
             self._windows.append(window)
-            self._glimpses.add(window, item.clip)
+            self._window_frames.add(window, item.clip)
             return
 
         self._moving.append(moving)
@@ -132,7 +132,7 @@ class _Collected:
         """Returns the prediction of the video."""
         use = motion_use(self._moving, self._still, black)
         video = VideoUse(self._path, use, end.num_frames, end.fps, tuple(self._windows))
-        return VideoPrediction(video, self._clips[0], self._glimpses.chosen())
+        return VideoPrediction(video, self._clips[0], self._window_frames.chosen())
 
     def begun(self) -> VideoUse | None:
         """Returns the windows so far, with the last one as the answer; None without windows."""
@@ -142,14 +142,14 @@ class _Collected:
         return VideoUse(self._path, last.use, last.last + 1, self._fps, tuple(self._windows))
 
 
-class _Glimpses:
+class _WindowFrames:
     """Middle frames of windows, evenly spread whatever the number of windows.
 
     Keeps every n-th window. When there are twice as many as wanted, n doubles.
     """
 
     def __init__(self):
-        self._kept: list[Glimpse] = []
+        self._kept: list[WindowFrame] = []
         self._every = 1
         self._count = 0
 
@@ -157,14 +157,14 @@ class _Glimpses:
         """Adds the next window."""
         if self._count % self._every == 0:
             # A copy, because a view would keep the whole clip.
-            self._kept.append(Glimpse(window, clip[len(clip) // 2].copy()))
+            self._kept.append(WindowFrame(window, clip[len(clip) // 2].copy()))
         self._count += 1
 
-        if len(self._kept) == 2 * _NUM_GLIMPSES:
+        if len(self._kept) == 2 * _NUM_WINDOW_FRAMES:
             self._kept = self._kept[::2]
             self._every *= 2
 
-    def chosen(self) -> tuple[Glimpse, ...]:
-        """Returns at most `_NUM_GLIMPSES` frames in order."""
-        places = np.linspace(0, len(self._kept) - 1, min(_NUM_GLIMPSES, len(self._kept)))
+    def chosen(self) -> tuple[WindowFrame, ...]:
+        """Returns at most `_NUM_WINDOW_FRAMES` frames in order."""
+        places = np.linspace(0, len(self._kept) - 1, min(_NUM_WINDOW_FRAMES, len(self._kept)))
         return tuple(self._kept[place] for place in places.round().astype(int))

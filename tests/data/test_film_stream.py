@@ -23,7 +23,7 @@ from test_timeline import many as many
 from albar_jax.data import deadline
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.film_stream import FilmStream
-from albar_jax.data.readers.streamed import StreamedFilm
+from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.errors import StorageError
 from albar_jax.storage.budget import DEFAULT, Budget
 

@@ -45,7 +45,7 @@ def test_hostile_names_are_text_on_the_page_and_in_its_time_line():
         still=picture,
         attributions=(FrameRow(EVIL, (picture,)),),
         time_line=svg_url(time_line),
-        glimpses=(Caption(picture, EVIL),),
+        window_frames=(Caption(picture, EVIL),),
     )
     page = prediction_page.render(EVIL, [EVIL], [shown], [section], classes)
     for text in (page, time_line):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from albar_jax import cli
-from albar_jax.data.readers.streamed import StreamedFilm
+from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.errors import UserError
 from albar_jax.features.crops import View
 from albar_jax.features.feature_set import FeatureSet

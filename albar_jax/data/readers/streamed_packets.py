@@ -14,17 +14,17 @@ from albar_jax.storage.budget import Budget
 
 
 @dataclasses.dataclass
-class Tally:
+class PacketCounts:
     """The packets of one stream.
 
     Attributes:
-      count: number of packets.
+      packets: number of packets.
       shown: number of packets that the container does not trim.
       keyframe: number of the first keyframe; None if none is marked.
       corrupt: number of the first packet that is not whole; None if all are.
     """
 
-    count: int = 0
+    packets: int = 0
     shown: int = 0
     keyframe: int | None = None
     corrupt: int | None = None
@@ -32,15 +32,15 @@ class Tally:
     def add(self, packet: av.Packet) -> None:
         """Counts the next packet."""
         if packet.is_keyframe and self.keyframe is None:
-            self.keyframe = self.count
+            self.keyframe = self.packets
         if packet.is_corrupt and self.corrupt is None:
-            self.corrupt = self.count
+            self.corrupt = self.packets
 
-        self.count += 1
+        self.packets += 1
         self.shown += not packet.is_discard
 
 
-class FrameOrder:
+class FrameTimes:
     """Compares the times of decoded frames with the times of the packets.
 
     Frames have the times of their packets and are shown in ascending order. If a time is left out,

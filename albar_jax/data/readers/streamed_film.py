@@ -14,7 +14,7 @@ from albar_jax.data.readers import streams, timeline
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.readers.damage import with_damage
 from albar_jax.data.readers.film_file import FilmFile
-from albar_jax.data.readers.passing_packets import FilePackets, FrameOrder, Tally
+from albar_jax.data.readers.streamed_packets import FilePackets, FrameTimes, PacketCounts
 from albar_jax.storage.budget import Budget
 
 # Codecs whose decoders may leave out a picture without an error.
@@ -50,14 +50,14 @@ class StreamedFilm(FilmFile):
             # tables refer to the same bytes many times is.
             size = max(budget.bytes, self._file_size())
             self._budget = dataclasses.replace(budget, bytes=size)
-            tally = self._scan()
+            counts = self._scan()
         except BaseException:
             self.close()
             raise
 
-        self.num_packets = tally.shown
-        self._count = tally.count
-        self._lead = tally.keyframe or 0
+        self.num_packets = counts.shown
+        self._count = counts.packets
+        self._lead = counts.keyframe or 0
 
     @property
     def fps(self) -> float | None:
@@ -94,18 +94,18 @@ class StreamedFilm(FilmFile):
         """Decodes all packets and yields the frames in display order. Raises DecodeError."""
         # The first pass has reached the end of the file.
         self._open_again()
-        order = FrameOrder(self._codec_drops())
+        times = FrameTimes(self._codec_drops())
         shown = 0
 
         for place, packet in enumerate(self._packets_and_end()):
             if packet is not None:
-                order.send(packet)
+                times.send(packet)
             for frame in self._decode(packet, place, shown):
-                self._check(order.follows(frame), shown)
+                self._check(times.follows(frame), shown)
                 shown += 1
                 yield frame
 
-        self._check(order.is_complete(), shown)
+        self._check(times.is_complete(), shown)
 
     def _packets_and_end(self) -> Iterator[av.Packet | None]:
         """Yields all packets, and None to drain the decoder."""
@@ -129,20 +129,20 @@ class StreamedFilm(FilmFile):
             return shown
         return streams.number_of(self._all_packets(), place, shown)
 
-    def _scan(self) -> Tally:
+    def _scan(self) -> PacketCounts:
         """Chooses the video stream and counts its packets. Raises DecodeError."""
         films = streams.films_of(self._container, self.name)
-        tallies = {stream.index: Tally() for stream in films}
+        counts_of = {stream.index: PacketCounts() for stream in films}
         for packet in streams.demux(self._container, films, self.name, self._budget):
-            tallies[packet.stream_index].add(packet)
+            counts_of[packet.stream_index].add(packet)
 
-        film = streams.shown_first(films, {index: tallies[index].count for index in tallies})
-        tally = tallies[film.index]
-        if tally.corrupt is not None:
-            raise streams.cut_off(self.name, tally.corrupt)
+        film = streams.shown_first(films, {index: counts_of[index].packets for index in counts_of})
+        counts = counts_of[film.index]
+        if counts.corrupt is not None:
+            raise streams.cut_off(self.name, counts.corrupt)
         self._use(film)
 
-        return tally
+        return counts
 
     def _codec_drops(self) -> bool:
         is_timed = self.container_name in timeline.TIMED
