@@ -100,7 +100,9 @@ def test_a_repeated_command_keeps_what_is_finished(trained, model, manifest, exp
     assert 1 <= len(list(out.glob("clip_*.npz"))) < len(manifest)
     assert not (out / "attribution.html").exists()
 
-    # The repeated command keeps the first clip, and gives the same files as if never interrupted.
+    # The repeated command keeps the first clip, but not a damaged one, and gives the same files as
+    # if never interrupted.
+    (out / "clip_01.npz").write_bytes(b"no arrays")
     finished = (out / "clip_00.npz").stat().st_mtime_ns
     common = ["--workdir", trained, "--clips", ids[0], "--out", out]
     assert attribute(*common, "--clips", ids[1], "--steps", 16) == 0
@@ -112,7 +114,6 @@ def test_a_repeated_command_keeps_what_is_finished(trained, model, manifest, exp
     assert attribute(*common, "--steps", 16, "--scale", "all", "--show", "signed") == 0
     assert (out / "clip_00.npz").stat().st_mtime_ns == finished
     assert (out / "clip_00.png").read_bytes() != (explained[0] / "clip_00.png").read_bytes()
-    (out / "clip_00.npz").write_bytes(b"no arrays")
     assert attribute(*common, "--method", "cam") == 0
     assert "ce_seed0_class_map" in np.load(out / "clip_00.npz", allow_pickle=False)
     assert not (out / "clip_01.npz").exists()
