@@ -119,7 +119,7 @@ IGNORED = [
             f"downstream evaluate --scores=x --head=tridet --annotations=a --out=y {option}",
             f"{option.partition('=')[0]} has no effect",
         )
-        for option in ("--features=f", "--frames-per-score=4", "--epochs=2")
+        for option in ("--features=f", "--frames-per-score=4", "--levels=2")
     ),
     ("evaluate --predictions=x --checkpoint=last --out=y", "--checkpoint has no effect without"),
     ("features --weights=x --checkpoint best --videos=v --out=y", "--checkpoint has no effect "),

@@ -6,7 +6,7 @@ features, `albar prepare ucf_crime` and `albar prepare thumos14` the annotations
 
 import argparse
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ def _add_train(command: flags.Parser) -> None:
     _add_inputs(command)
     command.add_path("--workdir", "folder for checkpoints, log and figures")
     command.add_seed()
-    _add_recipe(command, "the published recipe is the default")
+    _add_recipe(command, list_options(), "the published recipe is the default")
 
 
-def _add_recipe(command: flags.Parser, description: str) -> None:
+def _add_recipe(command: flags.Parser, options: Sequence[Option], description: str) -> None:
     group = command.add_argument_group("recipe", description)
-    for option in list_options():
+    for option in options:
         group.add_argument(
             option.flag,
             dest=f"recipe.{option.name}",
@@ -83,7 +83,8 @@ def _add_evaluate(command: flags.Parser) -> None:
         "the published program does, instead of dropping them",
     )
     command.add_path("--out", "folder for the table and the predictions")
-    _add_recipe(command, "with --weights; a training has its own, and --scores need none")
+    options = list_options(for_training=False)
+    _add_recipe(command, options, "with --weights; a training has its own, and --scores need none")
 
 
 def _add_export(command: flags.Parser) -> None:
@@ -215,7 +216,7 @@ def _check_evaluate(options: argparse.Namespace) -> None:
         _require(options, "head", "features", "annotations")
         make_recipe(options.head, _recipe(options))
     else:
-        recipe = [option.flag for option in list_options()]
+        recipe = [option.flag for option in list_options(for_training=False)]
         flags.refuse_unused(options, recipe, "without --weights")
 
     if options.scores and options.head == "mgfn":

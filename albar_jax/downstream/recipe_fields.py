@@ -10,7 +10,12 @@ from albar_jax.schema import fields
 
 def recipe_field(default: Any, help: str) -> Any:
     """Returns a field of a recipe; its annotation is its type and range."""
-    return dataclasses.field(default=default, metadata={"help": help})
+    return dataclasses.field(default=default, metadata={"help": help, "trains": False})
+
+
+def training_field(default: Any, help: str) -> Any:
+    """Returns a field of a recipe that matters for training only, not for tests of weights."""
+    return dataclasses.field(default=default, metadata={"help": help, "trains": True})
 
 
 def check_ranges(recipe: Any, head: str) -> None:

@@ -36,13 +36,19 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
 
-def list_options() -> list[Option]:
-    """Returns the fields of all recipes, without repeating the names that they share."""
+def list_options(*, for_training: bool = True) -> list[Option]:
+    """Returns the fields of all recipes, without repeating the names that they share.
+
+    Args:
+      for_training: whether to list the fields that matter for training only.
+    """
     texts: dict[str, list[str]] = {}
     kinds: dict[str, Any] = {}
     for head, recipe in RECIPES.items():
         hints = typing.get_type_hints(recipe)
         for field in dataclasses.fields(recipe):
+            if field.metadata["trains"] and not for_training:
+                continue
             kinds[field.name] = hints[field.name]
             meaning = field.metadata["help"].rstrip(".")
             text = f"{head}: {meaning} (default: {_as_text(field.default)})"

@@ -614,6 +614,14 @@ def test_options_list_every_field_of_both_recipes_once_with_its_default():
             assert options[name].parse(text[1]) == field.default
 
 
+def test_options_of_the_training_are_not_options_of_a_test():
+    tested = {option.name for option in list_options(for_training=False)}
+    assert {"dims", "levels", "nms_sigma", "long_videos"} <= tested
+    for name in ("epochs", "batch_size", "losses", "iou_gradient", "drop_path", "segments"):
+        assert name not in tested
+        assert name in {option.name for option in list_options()}
+
+
 def test_recipe_keeps_what_json_turns_into_lists():
     recipe = make_recipe("mgfn", json.loads(json.dumps(SMALL["mgfn"])))
     assert recipe.dims == SMALL["mgfn"]["dims"]

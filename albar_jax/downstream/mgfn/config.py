@@ -6,7 +6,7 @@ It needs no JAX, because the command line lists the fields.
 import dataclasses
 from typing import Literal, get_args
 
-from albar_jax.downstream.recipe_fields import check_ranges, recipe_field
+from albar_jax.downstream.recipe_fields import check_ranges, recipe_field, training_field
 from albar_jax.errors import UserError
 from albar_jax.schema import fields
 from albar_jax.schema.fields import Count, NonNegative, Positive, ShareBelowOne
@@ -28,27 +28,27 @@ class MgfnConfig:
       UserError: a value is out of range, or values do not fit together.
     """
 
-    epochs: Count = recipe_field(1000, "epochs of training; an epoch reads each class once")
-    batch_size: Count = recipe_field(
+    epochs: Count = training_field(1000, "epochs of training; an epoch reads each class once")
+    batch_size: Count = training_field(
         16, "normal videos of a batch, and as many abnormal ones; at least 2"
     )
-    learning_rate: Positive = recipe_field(1e-3, "learning rate of Adam, constant")
-    l2: NonNegative = recipe_field(
+    learning_rate: Positive = training_field(1e-3, "learning rate of Adam, constant")
+    l2: NonNegative = training_field(
         5e-4,
         "factor of each weight that is added to its gradient before Adam, norms and biases "
         "included",
     )
-    losses: Losses = recipe_field(
+    losses: Losses = training_field(
         "current",
         "videos of the sparsity and smoothness losses; current: sparse normal videos, and smooth "
         "videos of both classes; before2023: the abnormal scores as one vector for both",
     )
-    pairs: Pairs = recipe_field(
+    pairs: Pairs = training_field(
         "rows",
         "features that the contrast within a class compares; rows: the two halves of the rows, as "
         "the original, which with 10 crops are two crops of one video; videos: always two videos",
     )
-    shuffle: bool = recipe_field(
+    shuffle: bool = training_field(
         False,
         "whether to shuffle the videos of each class in each epoch; the original never does, so "
         "its last videos are never seen",
@@ -61,9 +61,9 @@ class MgfnConfig:
     )
     dim_head: Count = recipe_field(64, "channels of a stage for each of its heads")
     magnitude_ratio: NonNegative = recipe_field(0.1, "factor of the magnitude branch in the tokens")
-    segments: Count = recipe_field(32, "segments that a training video is cut into")
-    selected: Count = recipe_field(3, "segments of a video that the loss selects")
-    selection_dropout: ShareBelowOne = recipe_field(
+    segments: Count = training_field(32, "segments that a training video is cut into")
+    selected: Count = training_field(3, "segments of a video that the loss selects")
+    selection_dropout: ShareBelowOne = training_field(
         0.7, "probability that training leaves a segment out of the selection"
     )
 

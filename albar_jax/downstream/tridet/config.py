@@ -3,7 +3,12 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from albar_jax.downstream.recipe_fields import check_ranges, recipe_field, refuse_unless
+from albar_jax.downstream.recipe_fields import (
+    check_ranges,
+    recipe_field,
+    refuse_unless,
+    training_field,
+)
 from albar_jax.schema.fields import Count, Index, NonNegative, Positive, ShareBelowOne
 from albar_jax.schema.ranges import Range
 
@@ -30,14 +35,14 @@ class TridetConfig:
       UserError: a value is out of range, or sizes do not fit together.
     """
 
-    epochs: Count = recipe_field(40, "epochs of training, warm-up included")
-    warmup_epochs: Index = recipe_field(20, "epochs in which the learning rate rises from 0")
-    batch_size: Count = recipe_field(2, "videos per step; an incomplete last batch is dropped")
-    learning_rate: Positive = recipe_field(1e-4, "learning rate after the warm-up")
-    final_rate: NonNegative = recipe_field(1e-8, "learning rate at the end of the cosine")
-    weight_decay: NonNegative = recipe_field(0.025, "weight decay of convolution weights")
-    clip_norm: Positive = recipe_field(1.0, "largest global norm of a gradient")
-    ema_decay: ShareBelowOne = recipe_field(0.999, "decay of the moving average of all weights")
+    epochs: Count = training_field(40, "epochs of training, warm-up included")
+    warmup_epochs: Index = training_field(20, "epochs in which the learning rate rises from 0")
+    batch_size: Count = training_field(2, "videos per step; an incomplete last batch is dropped")
+    learning_rate: Positive = training_field(1e-4, "learning rate after the warm-up")
+    final_rate: NonNegative = training_field(1e-8, "learning rate at the end of the cosine")
+    weight_decay: NonNegative = training_field(0.025, "weight decay of convolution weights")
+    clip_norm: Positive = training_field(1.0, "largest global norm of a gradient")
+    ema_decay: ShareBelowOne = training_field(0.999, "decay of the moving average of all weights")
 
     max_seq_len: Count = recipe_field(
         2304, "grid steps of a training sample, and the least of a test"
@@ -45,11 +50,11 @@ class TridetConfig:
     long_videos: Literal["refuse", "windows"] = recipe_field(
         "refuse", "refuse test videos of more than 6 times max_seq_len, or cut them into windows"
     )
-    input_noise: NonNegative = recipe_field(
+    input_noise: NonNegative = training_field(
         5e-4, "standard deviation of the noise on training features"
     )
-    cut_from: PositiveShare = recipe_field(0.9, "shortest random cut, as a fraction of the video")
-    cut_keeps: PositiveShare = recipe_field(
+    cut_from: PositiveShare = training_field(0.9, "shortest random cut, as a fraction of the video")
+    cut_keeps: PositiveShare = training_field(
         0.5, "fraction of a segment that has to be inside the cut"
     )
 
@@ -62,24 +67,24 @@ class TridetConfig:
     head_layers: Count = recipe_field(2, "hidden convolutions of a head")
     sgp_window: Count = recipe_field(1, "kernel size of the small filters of a block, odd")
     sgp_factor: Positive = recipe_field(5.0, "size of the large filter, relative to sgp_window + 1")
-    init_conv_vars: NonNegative = recipe_field(
+    init_conv_vars: NonNegative = training_field(
         0.0, "standard deviation of the initial SGP filters; 0 never trains them, 0.1 does"
     )
-    drop_path: ShareBelowOne = recipe_field(
+    drop_path: ShareBelowOne = training_field(
         0.1, "stochastic depth of the blocks that halve the length"
     )
     bins: Count = recipe_field(16, "reach of a boundary, in steps of its level")
 
-    centre_radius: Positive = recipe_field(
+    centre_radius: Positive = training_field(
         1.5, "positive points are this near to a centre, in strides"
     )
-    iou_power: NonNegative = recipe_field(0.2, "exponent of the IoU that weights the class loss")
-    iou_gradient: bool = recipe_field(
+    iou_power: NonNegative = training_field(0.2, "exponent of the IoU that weights the class loss")
+    iou_gradient: bool = training_field(
         True,
         "whether the class loss trains boundaries through the IoU, towards a lower one, as in the "
         "original",
     )
-    first_normalizer: NonNegative = recipe_field(
+    first_normalizer: NonNegative = training_field(
         100.0, "initial number of positive points of the loss"
     )
 
