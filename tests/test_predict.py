@@ -14,10 +14,12 @@ import av
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from tqdm import tqdm
 
 import albar_jax
 from albar_jax import cli, wiring
 from albar_jax.config import parse
+from albar_jax.data.clip_reader import read_clip
 from albar_jax.data.decode import open_video, read_frames
 from albar_jax.data.film_stream import FilmStream
 from albar_jax.data.manifest import read_manifest
@@ -29,6 +31,7 @@ from albar_jax.storage.csv_files import read_table
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_predict, trained_models
 from albar_jax.wiring.motion_predictor import MotionPredictor, still_frame
+from albar_jax.wiring.video_clips import VideoClips
 from albar_jax.wiring.video_predictions import VideoPredictions
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -75,12 +78,14 @@ def softmax(values):
     return exponentials / exponentials.sum()
 
 
-def write_film(path: Path, num_frames: int, *, rate: int = 10, seed: int = 0) -> Path:
-    """Writes a lossless film of moving noise, 32 x 32."""
-    picture = np.random.default_rng(seed).integers(0, 255, (32, 32, 3), np.uint8)
+def write_film(
+    path: Path, num_frames: int, *, rate: int = 10, seed: int = 0, width: int = 32
+) -> Path:
+    """Writes a lossless film of moving noise, 32 pixels high."""
+    picture = np.random.default_rng(seed).integers(0, 255, (32, width, 3), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=rate)
-        stream.width = stream.height = 32
+        stream.height, stream.width = 32, width
         stream.pix_fmt = "bgr0"
         for number in range(num_frames):
             frame = av.VideoFrame.from_ndarray(np.roll(picture, 2 * number, 1), format="rgb24")
@@ -151,6 +156,25 @@ def test_the_answers_of_a_test_set_are_those_of_the_evaluation(model, predict, t
         best = np.sort(probs)[::-1][:5]
         assert [chosen.prob for chosen in video.use.moving] == pytest.approx(best, abs=1e-5)
         assert probs[video.use.answer.label] == pytest.approx(probs.max(), abs=1e-5)
+
+
+def test_the_clips_of_several_views_are_those_of_the_evaluation(tmp_path, tiny_config):
+    """Two times and three places; the middle place is that of the windows."""
+    path = str(write_film(tmp_path / "wide.mkv", 45, width=48))
+
+    def clips(**changes):
+        config = parse(tiny_config("ce", **{"data.short_side": 40} | changes))
+        items = list(VideoClips(config, [path], 5, tqdm(disable=True)))
+        views = [item.clip for item in items if item.clip is not None and item.span is None]
+        return config, views, [item.clip for item in items if item.span is not None]
+
+    config, views, windows = clips(**{"eval.temporal_views": 2, "eval.spatial_views": 3})
+    specs = wiring.views(config, task=wiring.suite(config).iid)
+    assert len(views) == len(specs) == 6
+    for clip, spec in zip(views, specs, strict=True):
+        np.testing.assert_array_equal(clip, read_clip(path, spec, np.random.default_rng(0)))
+    _, _, alone = clips()
+    np.testing.assert_array_equal(windows, alone)
 
 
 def test_a_time_line_is_the_prediction_of_each_window(out, films, logits):

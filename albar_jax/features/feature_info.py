@@ -3,7 +3,7 @@
 {"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain",
  "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
  "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768, "segments": false,
- "preset": "dense",
+ "lenient": false, "preset": "dense",
  "videos": {ID: {"path": ..., "num_frames": ..., "rows": ..., "fps": ..., "split": ...,
                  "label": ...}},
  "unreadable": {ID: REASON}}
@@ -59,6 +59,7 @@ class FeatureInfo:
       shape: "square" squashes pictures to a square before the crop; "keep" keeps their shape.
       width: number of features of a row, C.
       segments: whether the training files of the layout `mgfn` hold 32 segments instead of rows.
+      lenient: whether damaged frames are used as the decoder conceals them.
     """
 
     encoder: Mapping[str, Any]
@@ -71,6 +72,7 @@ class FeatureInfo:
     shape: Shape
     width: int
     segments: bool = False
+    lenient: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Returns the settings as in `features.json`."""
@@ -85,6 +87,7 @@ class FeatureInfo:
             "dtype": "float32",
             "width": self.width,
             "segments": self.segments,
+            "lenient": self.lenient,
             "preset": self.preset,
         }
 
@@ -182,6 +185,8 @@ def _info(content: Mapping[str, Any], path: Path) -> FeatureInfo:
         shape=value("shape", Shape),
         width=value("width", Count),
         segments=value("segments", bool),
+        # The first sets of features do not state it.
+        lenient=value("lenient", bool) if "lenient" in content else False,
     )
 
 

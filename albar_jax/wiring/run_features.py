@@ -60,6 +60,7 @@ def run(model: Trained, options: FeatureOptions) -> int:
         shape=view.shape,
         width=encoder.width,
         segments=options.segments,
+        lenient=encoder.config.loader.decoder == "lenient",
     )
     settings = {"out": options.out, "info": info.as_json(), "videos": [row.id for row in rows]}
     check_same_launch(settings | {"config files": executed_files()})

@@ -243,6 +243,7 @@ def test_each_film_is_decoded_once(weights, films, tmp_path, monkeypatch):
         ("--hop=16", "hop 8, not 16"),
         ("--crops=3", "crops 1, not 3"),
         ("--short-side=40", "short_side 32, not 40"),
+        ("--config.loader.decoder=lenient", "lenient False, not True"),
     ],
 )
 def test_features_of_other_settings_are_refused(
