@@ -1,6 +1,7 @@
 """Tiny data and configs that several tests share."""
 
 import contextlib
+import gc
 import importlib.metadata
 import os
 import signal
@@ -28,10 +29,21 @@ from configs import quickstart
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_finish() -> None:
+    """Makes garbage collection rare: tracing creates millions of objects that are needed."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled(tmp_path_factory) -> None:
-    """Sets a compilation cache for child processes; this process has imported JAX and has none."""
+    """Sets a compilation cache for child processes; this process has imported JAX and has none.
+
+    It also keeps the programs that compile fast.
+    """
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture(autouse=True)

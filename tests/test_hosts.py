@@ -41,8 +41,6 @@ class Pair:
 
     def __init__(self, folder: Path, command, *others, places=(ROOT, ROOT)):
         self.port = free_port()
-        # Caches every program, also those that compile fast, for all processes of the session.
-        environment = os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
         self.outputs = [folder / f"output{number}" for number in range(2)]
         self.processes = []
 
@@ -54,7 +52,6 @@ class Pair:
                 process = subprocess.Popen(
                     [sys.executable, *command, *flags, *more],
                     cwd=places[number],
-                    env=environment,
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,

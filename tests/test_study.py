@@ -76,16 +76,11 @@ def order(files, name, seeds=("0", "1"), settings=()):
 @contextlib.contextmanager
 def process(files, log):
     """Runs study.py on the first study, in a process group of its own that the test ends."""
-    environment = os.environ | {
-        "JAX_COMPILATION_CACHE_DIR": str(files / "xla"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
     flags = [f"--config={files / 'one.py'}", f"--workdir={files / 'work'}", "--seeds=0,1"]
     with (files / log).open("w") as output:
         running = subprocess.Popen(
             [sys.executable, "study.py", *flags],
             cwd=ROOT,
-            env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

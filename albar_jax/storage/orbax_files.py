@@ -50,7 +50,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 from orbax.checkpoint.path import atomicity
 
-from albar_jax.storage import seals
+from albar_jax.storage import array_index, seals
 from albar_jax.storage.orbax_errors import print_no_background_errors
 from albar_jax.storage.temporary import sync
 
@@ -102,6 +102,7 @@ class CheckpointSeries:
 
         handlers: dict[str, Any] = {name: ocp.StandardCheckpointHandler() for name in items}
         handlers[_META] = ocp.JsonCheckpointHandler()
+        self._folder = folder
         self._items = tuple(items)
         self._manager = ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
 
@@ -139,6 +140,18 @@ class CheckpointSeries:
     def wait(self) -> None:
         """Waits until everything is on the disk."""
         self._manager.wait_until_finished()
+
+    def check_index(self, step: int) -> None:
+        """Reads the index of the arrays of a checkpoint.
+
+        Raises:
+          OSError, KeyError: the index cannot be read.
+          ValueError: the index is damaged or lacks an array.
+        """
+        for name in self._items:
+            missing = array_index.missing_arrays(self._folder / str(step) / name)
+            if missing:
+                raise ValueError(f"{name} lacks {len(missing)} arrays, such as {missing[0]}")
 
     def stored_shapes(self, step: int) -> Any:
         """Returns the shapes of the arrays of a checkpoint, by item.

@@ -214,7 +214,7 @@ class Checkpoints:
         # Each checkpoint is read back once.
         step, self._unchecked = self._unchecked, None
         if step is not None:
-            check_index(lambda: self._series.stored_shapes(step), self.directory / str(step))
+            check_index(lambda: self._series.check_index(step), self.directory / str(step))
 
     def close(self) -> None:
         """Waits until everything is on the disk, and releases all threads and files."""

@@ -45,7 +45,7 @@ def check_index(read: Callable[[], object], name: Path) -> None:
     """Reads the index of a checkpoint's arrays, which is the first step of restoring it.
 
     Args:
-      read: reads orbax's metadata of the arrays.
+      read: reads the index of the arrays.
       name: name of the checkpoint for messages.
 
     Raises:
@@ -53,7 +53,7 @@ def check_index(read: Callable[[], object], name: Path) -> None:
     """
     try:
         read()
-    # tensorstore raises ValueError for a missing database.
+    # tensorstore raises ValueError for a damaged database.
     except (ValueError, KeyError, OSError) as error:
         reason = orbax_errors.in_words(error)
         raise UserError(

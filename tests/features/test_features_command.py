@@ -161,7 +161,7 @@ def start(arguments: list[str], **changes: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "albar_jax", *arguments],
         cwd=ROOT,
-        env=os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"} | changes,
+        env=os.environ | changes,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
