@@ -28,7 +28,7 @@ PLAIN = [
 ]
 BATCH_NORM = [{"methods": name, "network": "resnet"} for name in ("albar", "sdn")]
 ACCUMULATED = [{"methods": name, "network": "swin", "steps": 2} for name in ("ce", "albar")]
-FSDP = [{"methods": "ce", "network": "swin", "layout": "fsdp"}]
+FSDP = [{"methods": "ce", "network": "recomputed", "layout": "fsdp"}]
 # Static clips come from the clean clips and have their labels.
 CLEAN = [{"methods": "mixup+albar", "network": "swin", "steps": 2}]
 CASES = [*PLAIN, *BATCH_NORM, *ACCUMULATED, *FSDP, *CLEAN]
@@ -94,7 +94,7 @@ def test_an_accumulated_gradient_is_all_reduced_once(method, metrics, steps):
 
 def test_fsdp_leaves_each_device_a_share_of_parameters_and_optimiser(steps):
     """Each device holds an eighth of them, and all small arrays."""
-    whole, split = steps["ce", "swin"], steps["ce", "swin", "fsdp"]
+    whole, split = steps["ce", "swin"], steps["ce", "recomputed", "fsdp"]
     assert len(set(whole["held"])) == len(set(split["held"])) == 1
     assert whole["held"][0] / 8 < split["held"][0] < whole["held"][0] / 4
     assert split["same_layout"]
