@@ -241,7 +241,10 @@ FIRST_STEP = {
 
 def test_the_first_step_is_pinned(tiny_config, tmp_path):
     run_training.run(
-        tiny_config("stillmix+albar", **{"train.steps": 1, "train.log_every_steps": 1}),
+        tiny_config(
+            "stillmix+albar",
+            **{"model.preset": "micro", "train.steps": 1, "train.log_every_steps": 1},
+        ),
         str(tmp_path),
     )
     row = read_history(tmp_path)[0]
@@ -265,7 +268,7 @@ def test_each_published_config_trains_when_shrunk(config, tokens, world_dir, tmp
         {
             "init": "",
             "batch_size": 4,
-            "model.preset": "micro",
+            "model.preset": "nano",
             "model.num_classes": 8,
             "data.manifest": str(world_dir / "manifest.csv"),
             "data.test_split": "test",

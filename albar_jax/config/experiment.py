@@ -38,6 +38,7 @@ Preset = Literal[
     "small",
     "base",
     "micro",
+    "nano",
     "swin2d_tiny",
     "micro2d",
     "resnet18",
@@ -52,7 +53,8 @@ class ModelConfig:
 
     preset: Preset = field(
         "tiny",
-        'Network. For videos: Video Swin "tiny", "small" or "base", or "micro" for tiny videos. '
+        'Network. For videos: Video Swin "tiny", "small" or "base", or "micro" for tiny videos, '
+        'or "nano" to try out commands. '
         'For images, which are clips of one frame: "swin2d_tiny", "resnet18" or "resnet50", or '
         '"micro2d" or "resnet_micro" for tiny images.',
     )

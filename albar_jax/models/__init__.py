@@ -19,6 +19,15 @@ PRESETS: dict[str, NetworkConfig] = {
     "base": VideoSwinConfig(embed_dim=128, depths=(2, 2, 18, 2), num_heads=(4, 8, 16, 32)),
     # For clips of 8 x 32 x 32; trains from scratch in minutes on a CPU.
     "micro": VideoSwinConfig(**_MICRO, patch_size=(2, 8, 8), window_size=(4, 4, 4)),
+    # Has half the blocks and channels of micro: for trying out commands and for tests.
+    "nano": VideoSwinConfig(
+        embed_dim=24,
+        depths=(1, 1),
+        num_heads=(2, 4),
+        patch_size=(2, 8, 8),
+        window_size=(4, 4, 4),
+        num_classes=8,
+    ),
     # For images, which are clips of one frame: torchvision's swin_t, and a small one for 32 x 32.
     "swin2d_tiny": VideoSwinConfig(**_TINY, patch_size=(1, 4, 4), window_size=(1, 7, 7)),
     "micro2d": VideoSwinConfig(**_MICRO, patch_size=(1, 8, 8), window_size=(1, 4, 4)),

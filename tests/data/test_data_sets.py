@@ -38,7 +38,7 @@ FORMATS = ("manifest", "array_record")
 MICRO = {
     "init": "",
     "batch_size": 4,
-    "model.preset": "micro",
+    "model.preset": "nano",
     "data.num_frames": 4,
     "data.size": 16,
     "data.short_side": 20,
