@@ -107,7 +107,7 @@ IGNORED = [
             f"attribute --workdir=x --clips=a --out=y --method=cam --{option}",
             f"--{option.partition('=')[0]} has no effect with --method cam",
         )
-        for option in ("baseline=static", "steps=50", "rule=midpoint", "score=logit", "chunk=2")
+        for option in ("baseline=static", "steps=50", "rule=midpoint", "chunk=2")
     ),
     (
         "attribute --workdir=x --workdir=z --clips=wrong-to-right --clips=a --out=y",
@@ -163,7 +163,8 @@ def test_fields_that_a_command_uses_exist(used):
         for part in name.split("."):
             section = section[part]
     used_fields.refuse_unused(["--config.eval.iid.shape", "square"], used_fields.FEATURES, "x")
-    with pytest.raises(UserError, match="--config.eval.iids has no effect with x; of --config"):
+    used_fields.refuse_unused(["--config.model.remat=none"], used_fields.WEIGHTS, "x")
+    with pytest.raises(UserError, match="--config.eval.iids has no effect with x; only these"):
         used_fields.refuse_unused(["--config.eval.iids=1"], used_fields.PREDICT, "x")
 
 

@@ -1,9 +1,10 @@
 """Explains the answers of trained models for single clips: which pixels, appearance or motion.
 
 Integrated gradients attribute the score of a class to pixels. They sum to the score of the clip
-minus the score of a baseline, such as a black clip; the remaining error is printed. The default
-runs from black over one frame, repeated, to the clip, which splits a score into appearance and
-motion. `--method cam` is the exact class-activation map: coarse, and one forward pass.
+minus the score of a baseline, such as a black clip; the remaining error is printed. By default
+there are two baselines in a row: a black clip, then one frame, repeated. They split the score into
+appearance and motion. `--method cam` is the exact class-activation map. It is coarse and needs one
+forward pass.
 
 Writes a picture and an .npz file for each clip, attribution.csv and attribution.html. Each clip is
 written as it is finished; to resume an interrupted command, repeat it.
@@ -165,7 +166,8 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 def _refuse_unused(options: flags.Namespace) -> None:
     """Raises UserError for options that the chosen clips or the chosen method would ignore."""
     if options.method == "cam":
-        integration = ("--baseline", "--steps", "--rule", "--score", "--chunk")
+        # The map explains the logit. But `--score` is the score of the table's two parts.
+        integration = ("--baseline", "--steps", "--rule", "--chunk")
         flags.refuse_unused(options, integration, "with --method cam")
     if WRONG_TO_RIGHT not in options.clips:
         reason = f"on ids of clips, only on --clips {WRONG_TO_RIGHT}"

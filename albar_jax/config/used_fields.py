@@ -35,8 +35,9 @@ ATTRIBUTE = (
 EVALUATE = (*ATTRIBUTE, "eval.attributions")
 PREDICT = (*_DECODING, *_POSITION, *_VIEWS, "loader.threads")
 FEATURES = (*_DECODING, "eval.iid.shape", "eval.iid.short_side")
-# Fields that weights need besides.
-WEIGHTS = (*_CLIP, "model.dtype", "model.preset")
+# Further fields that are used with weights. Without gradients, `remat` still divides the windows of
+# attention into chunks.
+WEIGHTS = (*_CLIP, "model.dtype", "model.preset", "model.remat")
 # Fields that name a model in results.
 NAMES = ("methods", "name", "seed")
 # Fields that name the classes.
@@ -57,6 +58,6 @@ def refuse_unused(changes: Sequence[str], used: Fields, source: str) -> None:
         name = assignment.partition("=")[0]
         if not any(name == field or name.startswith(f"{field}.") for field in used):
             raise UserError(
-                f"--config.{name} has no effect with {source}; of --config, only "
-                f"{', '.join(sorted(set(used)))} are used"
+                f"--config.{name} has no effect with {source}; only these fields of --config are "
+                f"used: {', '.join(sorted(set(used)))}"
             )

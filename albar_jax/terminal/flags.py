@@ -40,13 +40,11 @@ class Parser(argparse.ArgumentParser):
         """Adds `--config` and `--config.FIELD=VALUE`.
 
         Parsed arguments have the attributes `config`, a string or None, and `changes`, the
-        arguments that change fields, in their order.
+        arguments that change fields, in their order. Changed fields without a config are refused.
 
         Args:
           help: the help of `--config`.
           metavar: the name of its value in the help.
-
-        Parsing fails for a changed field without a config.
         """
         self._has_config = True
         # The second option is only listed in the help: `parse_known_args` collects its arguments.

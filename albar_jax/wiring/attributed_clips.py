@@ -90,6 +90,8 @@ def choose_clips(models: Sequence[Trained], choice: Choice, folder: Path) -> Cho
     check_comparable(models, "attribute")
     first = models[0]
     task = choice.task or wiring.suite(first.config).iid
+    for model in models:
+        _check_task(model, task)
     _check_same_views(models, task)
     manifest = _manifest(first, task)
     _check_same_videos(models, task, manifest)
@@ -142,13 +144,17 @@ def _check_same_views(models: Sequence[Trained], task: str) -> None:
             )
 
 
-def _manifest(model: Trained, task: str) -> Manifest:
+def _check_task(model: Trained, task: str) -> None:
+    """Raises UserError if a model is not tested on a test set."""
     tasks = tested_tasks(wiring.suite(model.config), model.config)
     if task not in tasks:
         raise UserError(
-            f"there is no test set {task}; choose from {', '.join(tasks)}"
+            f"{model.name} has no test set {task}; choose from {', '.join(tasks)}"
             f"{flags.suggestion(task, tasks)}"
         )
+
+
+def _manifest(model: Trained, task: str) -> Manifest:
     manifest = wiring.task_manifest(model.config, task, model.classes)
     if manifest is None:
         raise UserError(
@@ -167,7 +173,7 @@ def _check_same_videos(models: Sequence[Trained], task: str, manifest: Manifest)
             continue
         if fingerprint(_manifest(model, task)) != fingerprint(manifest):
             raise UserError(
-                f"{model.name} and {first.name} are tested on different videos of {task}, of "
+                f"{model.name} and {first.name} are tested on different videos of {task}, from "
                 f"{model.config.data.manifest} and {first.config.data.manifest}; attribute them "
                 "one by one, or give both the same tests with --config"
             )
@@ -200,8 +206,8 @@ def _predictions(
         path = inside(choice.evaluation, "predictions", name, f"{task}.csv")
         if not path.exists():
             raise UserError(
-                f"--evaluation has no file {path} of predictions; evaluate {model.name} with "
-                f"`albar evaluate`, or leave out --evaluation to predict {task} again"
+                f"--evaluation has no predictions {path}; evaluate {model.name} with `albar "
+                f"evaluate`, or leave out --evaluation to predict {task} here"
             )
         predictions = read_predictions(path)
         _check_labels(predictions, manifest, str(path))

@@ -23,7 +23,7 @@ def load_chosen(
     Args:
       choice: the models.
       replaced: fields of the config that replace those of a run.
-      needed: fields that weights need besides.
+      needed: further fields that are used with weights.
       of_weights: loads weights, given their name and the config.
 
     Raises:

@@ -79,7 +79,8 @@ def run(models: Sequence[Trained], choice: Choice, request: Request, out: str) -
         notes: list[str] = []
         bar = tqdm(read_clips(chosen), unit="clip", total=len(chosen))
         for number, clip in enumerate(bar):
-            explanation = stored.find(number, clip.id, clip.frames)
+            label = models[0].classes[clip.label]
+            explanation = stored.find(number, clip.id, label, clip.frames)
             if explanation is None:
                 explanation = _explain(models, explainers, clip, request)
                 stored.add(number, explanation)
@@ -109,12 +110,17 @@ def _settings(
                 "weights": weights_hash(jax.device_get(explains.params)),
             }
         )
-    settings = {"models": of_models, "method": request.method, "target": request.target}
+    settings = {
+        "models": of_models,
+        "method": request.method,
+        "target": request.target,
+        # The score of the two parts in the table, with each method.
+        "score": request.options.score,
+    }
     if request.method != CAM:
         settings["baseline"] = request.baseline
         settings["steps"] = request.options.steps
         settings["rule"] = request.options.rule
-        settings["score"] = request.options.score
     return settings
 
 

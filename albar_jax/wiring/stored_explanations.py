@@ -73,11 +73,11 @@ class Explanation:
 
 
 class StoredExplanations:
-    """The explanations in a folder. Iterating reads the pictures' contents, one clip at a time.
+    """The explanations in a folder. Iterating yields what the pictures show, one clip at a time.
 
     Args:
       folder: the folder.
-      settings: everything that determines an explanation beside the clip; JSON.
+      settings: JSON content that determines an explanation together with the clip.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
@@ -95,10 +95,12 @@ class StoredExplanations:
                 )
             yield explanation.drawn()
 
-    def find(self, number: int, clip: str, frames: np.ndarray) -> Explanation | None:
-        """Returns the finished explanation of a clip; None if there is none for these frames."""
+    def find(self, number: int, clip: str, label: str, frames: np.ndarray) -> Explanation | None:
+        """Returns the finished explanation of a clip with this label and these frames, or None."""
         found = self._read(number)
-        if found is None or found.clip != clip or not np.array_equal(found.frames, frames):
+        if found is None or (found.clip, found.label) != (clip, label):
+            return None
+        if not np.array_equal(found.frames, frames):
             return None
         self._count = number + 1
         return found
@@ -120,7 +122,7 @@ class StoredExplanations:
         self._count = number + 1
 
     def remove_others(self) -> None:
-        """Removes arrays and pictures of clips that an earlier command had and this one has not."""
+        """Removes the arrays and pictures that are left of an earlier command with more clips."""
         for name in list_names(self._folder):
             match = _NAME.fullmatch(name)
             if match and int(match[1]) >= self._count:

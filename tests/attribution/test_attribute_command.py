@@ -24,6 +24,7 @@ from albar_jax.wiring import run_attribute, trained_models
 from albar_jax.wiring.attributed_clips import Choice, choose_clips, read_clips
 from albar_jax.wiring.explainers import explainer
 from albar_jax.wiring.kept_predictions import predict_once
+from albar_jax.wiring.stored_explanations import Explanation, StoredExplanations
 
 
 def attribute(*arguments):
@@ -119,6 +120,18 @@ def test_a_repeated_command_keeps_what_is_finished(trained, model, manifest, exp
     assert not (out / "clip_01.npz").exists()
 
 
+def test_a_finished_clip_is_kept_only_for_its_id_label_frames_and_settings(tmp_path):
+    frames = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    stored = StoredExplanations(tmp_path, {"steps": 4})
+    stored.add(0, Explanation("a", "wave", frames, ()))
+    assert stored.find(0, "a", "wave", frames) is not None
+    assert stored.find(0, "b", "wave", frames) is None
+    assert stored.find(0, "a", "run", frames) is None
+    assert stored.find(0, "a", "wave", frames + 1) is None
+    assert stored.find(1, "a", "wave", frames) is None
+    assert StoredExplanations(tmp_path, {"steps": 5}).find(0, "a", "wave", frames) is None
+
+
 def test_the_precision_of_the_config_changes_nothing(model, manifest):
     clip = normalise(wiring.evaluated_clip(model.config, manifest.paths[0], "quickstart"))
     parts = explainer(model).split(clip, 2)
@@ -187,7 +200,9 @@ def test_an_evaluation_chooses_the_clips_that_only_the_second_run_recognises(
 ):
     other = dataclasses.replace(model, name="albar")
     choice = Choice(("wrong-to-right",), evaluation=tmp_path)
-    with pytest.raises(UserError, match="has no file .*ce_seed0/quickstart.csv of predictions; ev"):
+    with pytest.raises(
+        UserError, match="has no predictions .*ce_seed0/quickstart.csv; evaluate ce"
+    ):
         clips_of([model, other], choice, tmp_path)
     for name, right in (("ce", [0, 2]), ("albar", [0, 1])):
         pred = [
@@ -231,6 +246,9 @@ def test_clips_of_a_temporal_test_have_its_order(model, manifest, tmp_path):
     (forward,) = clips_of([tested], Choice((manifest.ids[5],)), tmp_path)
     (backward,) = clips_of([tested], Choice((manifest.ids[5],), reversed_task), tmp_path)
     np.testing.assert_array_equal(backward.frames, forward.frames[::-1])
+    untested = dataclasses.replace(changed(model, eval={"temporal_tests": False}), name="b")
+    with pytest.raises(UserError, match=f"b has no test set {reversed_task}; choose from"):
+        choose_clips([tested, untested], Choice((manifest.ids[5],), reversed_task), tmp_path)
 
     # The frames that an evaluation shuffles for this row.
     (shuffled,) = clips_of([tested], Choice((manifest.ids[5],), shuffled_task), tmp_path)
