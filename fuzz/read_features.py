@@ -1,4 +1,4 @@
-"""Reads features, and predictions of other programs, like `albar downstream`."""
+"""Reads features, and the predictions of other programs, as `albar downstream` does."""
 
 from pathlib import Path
 

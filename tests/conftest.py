@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
-    """Makes garbage collection rare: tracing creates millions of objects that are needed."""
+    """Makes garbage collection rare: tracing creates millions of objects that stay in use."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -79,7 +79,7 @@ def tiny_config(world_dir):
 def tiny_changes(world_dir: Path) -> dict:
     """Six steps of four clips, saved every second step: an epoch has eight.
 
-    The network has the fewest blocks, because most of the time goes into tracing and compiling it.
+    The network is the smallest, because tracing and compiling it takes most of the time.
     """
     return {
         "model.preset": "nano",

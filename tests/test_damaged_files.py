@@ -420,12 +420,12 @@ def test_a_checkpoint_with_invalid_metadata_is_refused(entry, value):
 @pytest.mark.parametrize(
     ("has", "needed", "sentence"),
     [
-        ("progress", "classes", "is of `albar downstream train`, but one of `albar train` is"),
-        ("classes", "progress", "is of `albar train`, but one of `albar downstream train` is"),
+        ("progress", "classes", "by `albar downstream train`, but one of `albar train` is needed"),
+        ("classes", "progress", "by `albar train`, but one of `albar downstream train` is needed"),
     ],
 )
 def test_a_sound_checkpoint_of_another_command_is_not_called_damaged(has, needed, sentence):
-    with pytest.raises(UserError, match=f"^checkpoint 1 {sentence} needed here; choose another"):
+    with pytest.raises(UserError, match=f"^checkpoint 1 was written {sentence} here; choose"):
         check_meta({"config": {}, has: ["a"]}, "checkpoint 1", ["config", needed])
 
 

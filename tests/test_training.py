@@ -139,7 +139,7 @@ def test_another_seed_gives_another_model(trained, tiny_config, tmp_path):
 
 
 def test_killed_three_times_at_random_moments_it_resumes_to_the_same_bits(tiny_flags, tmp_path):
-    # A save takes longer than ten steps.
+    # Few saves, because each takes longer than ten steps.
     flags = [*tiny_flags, "--config.train.steps=60", "--config.train.save_every_epochs=0.75"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert "ce is trained: 60 steps" in finish(start(whole, flags, tmp_path), tmp_path)

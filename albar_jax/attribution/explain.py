@@ -60,7 +60,7 @@ DEFAULT = Options()
 
 
 class Explainer:
-    """The attributions of one network, in evaluation mode, at the highest precision of products.
+    """The attributions of one network, in evaluation mode and at the highest matmul precision.
 
     Each kind is compiled at its first use. Clips are normalised float32 (t, h, w, 3), all of one
     shape. Results are numpy arrays.

@@ -1,4 +1,4 @@
-"""Computes with the highest precision of products, on every device."""
+"""Sets the highest precision of matrix products and convolutions, on every device."""
 
 import functools
 from collections.abc import Callable

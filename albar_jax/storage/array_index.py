@@ -1,4 +1,4 @@
-"""Reads which arrays a folder of orbax has, without opening each array."""
+"""Finds arrays that are missing in a folder of orbax, without opening any array."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ _HEADER = "/.zarray"
 
 
 def missing_arrays(folder: Path) -> list[str]:
-    """Returns the names of the arrays that a tree should have and its database lacks, sorted.
+    """Returns the sorted names of arrays that the metadata of a tree lists and its database lacks.
 
-    It takes less than a millisecond, where orbax's own metadata takes a tenth of a second or more.
+    This takes less than a millisecond. Orbax's own metadata takes a tenth of a second or more.
 
     Args:
       folder: folder of one tree of arrays of a checkpoint.

@@ -142,7 +142,7 @@ class CheckpointSeries:
         self._manager.wait_until_finished()
 
     def check_index(self, step: int) -> None:
-        """Reads the index of the arrays of a checkpoint.
+        """Checks that the index of a checkpoint has all of its arrays.
 
         Raises:
           OSError, KeyError: the index cannot be read.

@@ -10,7 +10,7 @@ from albar_jax.storage.class_names import MOST_CLASSES
 from albar_jax.train.experiment import Summary
 
 _DAMAGED = "; it is damaged: delete it to use another checkpoint, or train again"
-# The commands that train, by an entry that only the checkpoints of one of them have.
+# Entry that only the checkpoints of one command have -> the command.
 _COMMANDS = {"classes": "albar train", "progress": "albar downstream train"}
 
 
@@ -23,7 +23,7 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
       needed: required entries, such as "config".
 
     Raises:
-      UserError: the checkpoint is of another command, or an entry is missing or has a wrong type.
+      UserError: another command wrote it, or an entry is missing or has a wrong type.
     """
     if not isinstance(meta, dict):
         raise UserError(f"{name} has no metadata of its run{_DAMAGED}")
@@ -41,13 +41,13 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
 
 
 def _refuse_other_command(meta: Mapping[str, Any], name: str, needed: Sequence[str]) -> None:
-    """Raises UserError for a sound checkpoint of a command whose checkpoints lack an entry."""
+    """Raises UserError if another command wrote the checkpoint, so that it lacks an entry."""
     commands = [command for entry, command in _COMMANDS.items() if entry in meta]
     wanted = [command for entry, command in _COMMANDS.items() if entry in needed]
     if commands and wanted and not set(wanted) <= set(commands):
         raise UserError(
-            f"{name} is of `{commands[0]}`, but one of `{wanted[0]}` is needed here; choose "
-            "another --workdir"
+            f"{name} was written by `{commands[0]}`, but one of `{wanted[0]}` is needed here; "
+            "choose another --workdir"
         )
 
 

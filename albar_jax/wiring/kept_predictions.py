@@ -25,8 +25,8 @@ def predict_once(model: Trained, manifest: Manifest, task: str, folder: Path) ->
       model: the model.
       manifest: the test videos.
       task: name of the test set.
-      folder: folder of the results. The predictions are in `predictions/<run>/<task>.csv`, as those
-        of `albar evaluate`, and their settings in `<task>.json` beside them.
+      folder: folder of the results. The predictions are in `predictions/<run>/<task>.csv`, in the
+        format of `albar evaluate`, and their settings in `<task>.json` beside them.
     """
     feed = wiring.VideoFeed(data_mesh())
     apply, template = wiring.model_shapes(model.config, len(model.classes), feed.mesh)

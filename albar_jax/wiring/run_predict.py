@@ -39,7 +39,8 @@ def run(
 ) -> list[VideoUse]:
     """Predicts videos, prints the answers, and returns them.
 
-    Results so far are written even if the command is interrupted, also for a part of a film.
+    If the command is interrupted, it writes the results so far, and the time line of a film up to
+    the last window that was predicted.
 
     Args:
       model: the model.

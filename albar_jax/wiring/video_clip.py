@@ -10,7 +10,7 @@ Clip = UInt8[np.ndarray, "t h w 3"]
 
 @dataclasses.dataclass(frozen=True)
 class VideoStart:
-    """The facts of a video before its first clip.
+    """The properties of a video that are known before its first clip.
 
     Attributes:
       num_clips: number of its clips, by the number of frames that the file states.
@@ -23,7 +23,7 @@ class VideoStart:
 
 @dataclasses.dataclass(frozen=True)
 class VideoEnd:
-    """The facts of a video after its last clip.
+    """The properties of a video that are known after its last clip.
 
     Attributes:
       num_frames: frames of the video.

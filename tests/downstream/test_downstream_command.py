@@ -404,7 +404,7 @@ def test_training_of_another_program_is_not_called_damaged(inputs, tmp_path, cap
     ):
         assert cli.run(["downstream", *words]) == 2
         message = capfd.readouterr().err
-        assert "is of `albar train`, but one of `albar downstream train` is needed" in message
+        assert "written by `albar train`, but one of `albar downstream train` is needed" in message
 
 
 def with_nan(rows):
