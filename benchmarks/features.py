@@ -81,7 +81,7 @@ def _show(name: str, timings: Sequence[Timing]) -> None:
     for field in ("decoding", "passes", "whole"):
         medians.append(np.median([getattr(timing, field) for timing in timings]))
     ratio = np.median([timing.ratio for timing in timings])
-    columns = "".join(f"{seconds:>10.2f} s" for seconds in medians)
+    columns = "".join(f"{seconds:>10.3g} s" for seconds in medians)
     print(f"{name:<16}{columns}{ratio:>8.3f}", flush=True)
 
 

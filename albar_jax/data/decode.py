@@ -4,6 +4,7 @@ Films are decoded by PyAV to the pixels that ffmpeg shows. Films, folders, archi
 distinguished by their first bytes, because file suffixes are unreliable.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Literal, TypeVar, cast
@@ -137,9 +138,8 @@ class _TimedVideo:
         if self._is_late:
             raise DecodeError(f"{self._name}: {late_reason(self._seconds)}")
 
-        def read() -> UInt8[np.ndarray, "n h w 3"]:
-            return self._video.read(indices, choose_box, shrink)
-
+        # A function in here would make its jaxtyping annotation, which is a class, for each read.
+        read = functools.partial(self._video.read, indices, choose_box, shrink)
         try:
             return deadline.call(read, self._seconds, self._name)
         except deadline.LateError:

@@ -310,7 +310,7 @@ def test_a_run_of_training_is_an_encoder(trained, films, tmp_path):
     # Clips of the quickstart have 8 frames at stride 1.
     assert features.info.windows == Windows(8, 1, 8, centred=False)
     assert features.info.encoder["config"]["step"] == 6
-    assert features.read("b").shape == (6, 1, 96)
+    assert features.read("b").shape == (6, 1, 48)
 
 
 def test_two_videos_do_not_share_an_id(films, tmp_path):

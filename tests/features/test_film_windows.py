@@ -135,13 +135,13 @@ def test_ten_crops_have_the_order_of_the_public_features():
 
 def test_frames_that_no_window_needs_are_decoded_but_not_converted(films, monkeypatch):
     converted = Counter()
-    convert = film_stream._Picture._convert
+    convert = film_stream._FrameConverter._convert
 
     def counted(self, frame):
         converted["frames"] += 1
         return convert(self, frame)
 
-    monkeypatch.setattr(film_stream._Picture, "_convert", counted)
+    monkeypatch.setattr(film_stream._FrameConverter, "_convert", counted)
     windows = Windows(frames=4, stride=2, hop=35)
     rows, _ = read_windows(films(70), windows)
     assert converted["frames"] == len({n for row in rows for n in row.numbers.tolist()}) == 8

@@ -106,7 +106,8 @@ class FramesVideo:
         """
         size = box = None
 
-        def read_box(number: int) -> UInt8[np.ndarray, "h w 3"]:
+        # jaxtyping's annotation is a class, which Python would make for each video.
+        def read_box(number: int) -> np.ndarray:
             nonlocal size, box
             member = self._members[number]
             with self._naming(member):
