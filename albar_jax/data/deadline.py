@@ -10,6 +10,7 @@ import atexit
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
@@ -112,7 +113,8 @@ class _Call(Generic[Result]):
             self._error = self._result = None
 
 
-_abandoned: list[_Call] = []
+# Only its thread holds an abandoned call, so film and result are freed when it ends.
+_abandoned: weakref.WeakSet[_Call] = weakref.WeakSet()
 _lock = threading.Lock()
 
 
@@ -169,12 +171,12 @@ def _start(work: Callable[[], Result], name: str) -> _Call[Result]:
 def _abandon(running: _Call, name: str) -> None:
     """Counts an abandoned call. Raises StorageError if too many of them are still running."""
     with _lock:
-        _abandoned[:] = [other for other in _abandoned if not other.is_done]
-        _abandoned.append(running)
+        _abandoned.add(running)
+        num_hanging = sum(not other.is_done for other in _abandoned)
 
-        if len(_abandoned) > MAX_ABANDONED:
+        if num_hanging > MAX_ABANDONED:
             raise StorageError(
-                f"{len(_abandoned)} reads hang in this process, the last one of {name}; repeat the "
+                f"{num_hanging} reads hang in this process, the last one of {name}; repeat the "
                 "command to resume without the videos of unreadable.tsv, or find such videos with "
                 "`albar prepare --check`"
             )

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_a_disk_that_never_responds_ends_the_run(monkeypatch):
 
 def test_too_many_hanging_reads_end_the_run(monkeypatch):
     monkeypatch.setattr(deadline, "MAX_ABANDONED", 2)
-    monkeypatch.setattr(deadline, "_abandoned", [])
+    monkeypatch.setattr(deadline, "_abandoned", weakref.WeakSet())
     release = threading.Event()
     try:
         for _ in range(2):
@@ -140,6 +141,27 @@ def test_too_many_hanging_reads_end_the_run(monkeypatch):
             deadline.call(release.wait, 0.05, "b")
     finally:
         release.set()
+
+
+def test_an_abandoned_read_keeps_nothing_when_it_ends():
+    release = threading.Event()
+    film = io.BytesIO()
+    kept = weakref.ref(film)
+
+    def read(film=film) -> io.BytesIO:
+        release.wait()
+        return film
+
+    with pytest.raises(deadline.LateError):
+        deadline.call(read, 0.05, "a")
+    del film, read
+    assert kept() is not None
+    release.set()
+
+    last = time.monotonic() + 30
+    while kept() is not None and time.monotonic() < last:
+        time.sleep(0.01)
+    assert kept() is None
 
 
 def test_a_debugger_lifts_the_limit():
