@@ -22,7 +22,7 @@ from albar_jax.data.readers.frames import FramesVideo, is_frame
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import PictureBox
 from albar_jax.data.readers.streamed_film import StreamedFilm
-from albar_jax.storage import access
+from albar_jax.storage import access, disk
 from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
 Result = TypeVar("Result")
@@ -97,8 +97,11 @@ class FilmStream:
             is_lenient = decoder == "lenient"
             return StreamedFilm(content, self.name, form, lenient=is_lenient, budget=budget)
 
-        _refuse_broken_links(source, self.name)
-        self._video = self._in_time(lambda: open_by_form(source, self.name, budget, open_film))
+        def open_source() -> FramesVideo | StreamedFilm:
+            _refuse_broken_links(source, self.name)
+            return open_by_form(source, self.name, budget, open_film)
+
+        self._video = self._in_time(open_source)
         self.fps: float | None = None
         if isinstance(self._video, FramesVideo):
             self.expected_frames = len(self._video)
@@ -169,15 +172,24 @@ def _refuse_broken_links(source: Source, name: str) -> None:
         return
 
     paths = [os.fspath(source)]
-    if os.path.isdir(source):
-        with os.scandir(source) as entries:
-            paths += [
-                entry.path for entry in entries if entry.is_symlink() and is_frame(entry.name)
-            ]
+    with disk.WAITING:
+        is_folder = os.path.isdir(source)
+    if is_folder:
+        paths += access.patiently(lambda: _linked_frames(source), source)
     for path in paths:
         if os.path.islink(path) and not access.exists(path):
             link = "it" if path == paths[0] else os.path.basename(path)
             raise DecodeError(f"{name}: {link} is a broken link to {os.readlink(path)}")
+
+
+def _linked_frames(folder: str | os.PathLike[str]) -> list[str]:
+    """Returns the paths of the images in a folder that are links."""
+    with disk.WAITING, os.scandir(folder) as entries:
+        return [
+            os.path.join(folder, entry.name)
+            for entry in entries
+            if entry.is_symlink() and is_frame(entry.name)
+        ]
 
 
 class _FrameConverter:
