@@ -46,8 +46,9 @@ def _named(name: str) -> list[str]:
         return [name]
 
     if not glob.has_magic(name):
-        # A path may be unreadable instead of absent; then this error says why.
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        # A path may be unreadable instead of absent; then this error says why. ValueError: the
+        # path has a null byte.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
             os.lstat(name)
         raise UserError(
             f"{name} does not exist; name a video, a folder of videos or of frames, or a pattern "

@@ -90,6 +90,7 @@ def test_broken_links_are_listed(tree):
     ("name", "sentence"),
     [
         ("nowhere.mp4", "nowhere.mp4 does not exist"),
+        ("null\0.mp4", "null\0.mp4 does not exist"),
         ("nowhere/*.mp4", r"no video matches nowhere/\*.mp4; correct the pattern"),
         ("empty", "empty has no videos; files are found by their suffix"),
     ],
