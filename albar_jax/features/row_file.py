@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float32
 
+from albar_jax.errors import StorageError
+
 # Rows that are in memory at once. A row of the layout `mgfn` has 80 KB.
 BLOCK_ROWS = 64
 
@@ -65,7 +67,11 @@ class RowFile:
         size = self._crops * self._width
         block = np.empty((max(0, stop - start), self._crops, self._width), np.float32)
         self._file.seek(start * size * block.itemsize)
-        self._file.readinto(block.data)
+        if self._file.readinto(block.data) != block.nbytes:
+            raise StorageError(
+                "a temporary file of features has lost its end; check the disk, and repeat the "
+                "command to resume"
+            )
         return block
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 
 from albar_jax.data import segment_json
 from albar_jax.data.segment_json import Segment, SegmentDatabase, SegmentedVideo
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
 from albar_jax.features.anomaly import AnomalyVideo
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo
 from albar_jax.features.feature_writer import save_rows
@@ -176,7 +177,16 @@ def test_the_rows_of_a_long_video_are_written_in_little_memory(tmp_path, split):
 
     assert peak < 3 * BLOCK_ROWS * 10 * 2048 * 4
     array = np.load(tmp_path / "long.npy", mmap_mode="r")
-    assert len(array) == 10 if split == "train" else num_rows
+    assert len(array) == (10 if split == "train" else num_rows)
+
+
+def test_rows_that_were_lost_are_an_error(tmp_path):
+    with RowFiles(tmp_path, 1, WIDTH) as rows_of:
+        rows_of[0].append(features(9)[:, 0])
+        assert len(rows_of[0][:9]) == 9
+        os.truncate(rows_of[0]._file.fileno(), 100)
+        with pytest.raises(StorageError, match="a temporary file of features has lost its end"):
+            rows_of[0][:9]
 
 
 def test_mgfn_refuses_lists_that_the_program_would_mislabel(tmp_path):
