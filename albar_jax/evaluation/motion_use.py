@@ -44,6 +44,7 @@ class MotionUse:
       still_prob: probability of the answer in the still, 0 to 1.
       appearance: F(still) - F(black) of the answer's logit F.
       motion: F(clip) - F(still) of the answer's logit F.
+      moves: whether the frames of the clip differ.
     """
 
     moving: tuple[ClassProb, ...]
@@ -51,6 +52,7 @@ class MotionUse:
     still_prob: float
     appearance: float
     motion: float
+    moves: bool = True
 
     @property
     def answer(self) -> ClassProb:
@@ -72,6 +74,8 @@ def motion_use(
     moving: Sequence[Float[np.ndarray, " k"]],
     still: Sequence[Float[np.ndarray, " k"]],
     black: Float[np.ndarray, " k"],
+    *,
+    moves: bool = True,
 ) -> MotionUse:
     """Compares the logits of the views of a clip with the logits of their stills.
 
@@ -82,6 +86,7 @@ def motion_use(
       moving: logits of each view, at least one.
       still: logits of the still of each view.
       black: logits of the black clip.
+      moves: whether the frames of a view differ.
     """
     moving_logits = np.stack(moving).astype(np.float64)
     still_logits = np.stack(still).astype(np.float64)
@@ -98,6 +103,7 @@ def motion_use(
         still_prob=float(still_probs[answer]),
         appearance=float(still_logit - black[answer]),
         motion=float(moving_logits[:, answer].mean() - still_logit),
+        moves=moves,
     )
 
 

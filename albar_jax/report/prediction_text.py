@@ -34,6 +34,11 @@ def sentence(use: MotionUse, classes: Sequence[str]) -> str:
         f"{use.motion:+.2f} motion"
     )
 
+    if not use.moves:
+        return (
+            f"The clip has no motion, because all its frames are equal: the model says {answer} "
+            f"with {before}, and all of its logit's {total:+.2f} over a black clip is appearance."
+        )
     if use.changes:
         other = f"{classes[use.still[0].label]} ({percent(use.still[0].prob)})"
         return (
@@ -45,9 +50,10 @@ def sentence(use: MotionUse, classes: Sequence[str]) -> str:
             f"The answer needs the motion: without it {answer} keeps less than half of its "
             f"probability, {after} instead of {before}{parts}."
         )
+    change = f"the same {after}" if after == before else f"{after} instead of {before}"
     return (
         f"The answer does not need the motion: without it the model still says {answer}, with "
-        f"{after} instead of {before}{parts}."
+        f"{change}{parts}."
     )
 
 

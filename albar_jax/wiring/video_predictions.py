@@ -108,6 +108,7 @@ class _Collected:
         self._still: list[Float[np.ndarray, " k"]] = []
         # The clip of the first view, which is the most central one.
         self._clips: list[UInt8[np.ndarray, "t h w 3"]] = []
+        self._moves = False
         self._windows: list[WindowUse] = []
         self._window_frames = _WindowFrames()
 
@@ -118,19 +119,21 @@ class _Collected:
             return
 
         if item.span is not None:
-            window = WindowUse(*item.span, motion_use([moving], [still], black))
+            use = motion_use([moving], [still], black, moves=_moves(item.clip))
+            window = WindowUse(*item.span, use)
             self._windows.append(window)
             self._window_frames.add(window, item.clip)
             return
 
         self._moving.append(moving)
         self._still.append(still)
+        self._moves |= _moves(item.clip)
         if not self._clips:
             self._clips.append(item.clip)
 
     def finish(self, end: VideoEnd, black: Float[np.ndarray, " k"]) -> VideoPrediction:
         """Returns the prediction of the video."""
-        use = motion_use(self._moving, self._still, black)
+        use = motion_use(self._moving, self._still, black, moves=self._moves)
         video = VideoUse(self._path, use, end.num_frames, end.fps, tuple(self._windows))
         return VideoPrediction(video, self._clips[0], self._window_frames.chosen())
 
@@ -140,6 +143,11 @@ class _Collected:
             return None
         last = self._windows[-1]
         return VideoUse(self._path, last.use, last.last + 1, self._fps, tuple(self._windows))
+
+
+def _moves(clip: UInt8[np.ndarray, "t h w 3"]) -> bool:
+    """Returns whether the frames of a clip differ."""
+    return any(not np.array_equal(frame, clip[0]) for frame in clip[1:])
 
 
 class _WindowFrames:

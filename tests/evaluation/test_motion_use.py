@@ -71,6 +71,21 @@ def test_the_need_of_motion_and_its_sentence(still, needs, words):
     assert f"{use.appearance:+.2f} is appearance and {use.motion:+.2f} motion." in text
 
 
+def test_a_clip_of_equal_frames_has_no_motion_to_need():
+    logits = logits_of(0.8, 0.1, 0.1)
+    text = sentence(motion_use([logits], [logits], BLACK, moves=False), CLASSES)
+    assert text == (
+        "The clip has no motion, because all its frames are equal: the model says run with 80.0 %, "
+        "and all of its logit's -0.72 over a black clip is appearance."
+    )
+
+
+def test_equal_probabilities_are_said_once():
+    still = logits_of(0.8, 0.1, 0.1)
+    text = sentence(motion_use([still + 1], [still], BLACK), CLASSES)
+    assert "without it the model still says run, with the same 80.0 %; of its logit's" in text
+
+
 def test_logits_too_large_for_an_exponential_have_probabilities():
     use = motion_use([np.array([2000.0, 0.0])], [np.array([0.0, -2000.0])], np.zeros(2))
     assert (use.answer.prob, use.still_prob) == (1.0, 1.0)
