@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from PIL import Image
 from tqdm import tqdm
 
 import albar_jax
@@ -32,7 +33,7 @@ from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_predict, trained_models
 from albar_jax.wiring.motion_predictor import MotionPredictor, still_frame
 from albar_jax.wiring.video_clips import VideoClips
-from albar_jax.wiring.video_predictions import VideoPredictions
+from albar_jax.wiring.video_predictions import VideoPrediction, VideoPredictions
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # The clips of the quickstart have 8 frames at stride 1.
@@ -233,8 +234,6 @@ def test_no_readable_film_is_an_error(films, trained, capsys):
 
 
 def test_frames_in_a_folder_are_predicted_like_their_film(films, trained, tmp_path):
-    from PIL import Image
-
     folder = tmp_path / "frames"
     folder.mkdir()
     with open_video(films / "long.mkv") as video:
@@ -319,6 +318,38 @@ def test_results_so_far_are_written_if_the_command_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         run_predict.run(model, names, out=str(tmp_path), quiet=True)
     assert len(read_table(tmp_path / "predictions.csv")) == 2
+
+
+def test_the_answers_so_far_are_written_about_once_a_minute(
+    films, model, predict, tmp_path, monkeypatch
+):
+    (video,) = predict(films / "short.mkv")
+    finished = VideoPrediction(video, np.zeros((LENGTH, 32, 32, 3), np.uint8), ())
+    (tmp_path / "predict.html").write_text("the page of an earlier command")
+    results = run_predict._Results(model, tmp_path, None, quiet=True)
+    results.add(finished)
+    assert [path.name for path in tmp_path.iterdir()] == ["predict.html"]
+
+    monkeypatch.setattr(run_predict, "_SECONDS", 0.0)
+    results.add(finished)
+    assert len(read_table(tmp_path / "predictions.csv")) == 2
+    assert not (tmp_path / "predict.html").exists()
+
+
+def test_pictures_and_clips_of_equal_frames_have_no_motion(films, predict, tmp_path):
+    picture = read_frames(films / "long.mkv", [3])[0]
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(20):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+
+    still, repeated, moving = predict(tmp_path / "picture.png", folder, films / "long.mkv")
+    assert not still.use.moves
+    assert not repeated.use.moves
+    assert {window.use.moves for window in repeated.windows} == {False}
+    assert moving.use.moves
+    assert {window.use.moves for window in moving.windows} == {True}
 
 
 def test_a_terminated_command_keeps_its_answers_and_the_film_so_far(films, trained, tmp_path):

@@ -136,9 +136,7 @@ class _Results:
         """Writes the predictions of all videos, and prints the totals and the failures."""
         if self._folder is not None:
             self._write_files(self._folder, failures)
-        # Each reason begins with the path.
-        notify(*(f"cannot read {reason}" for reason in failures.values()))
-
+        _name_unreadable(failures)
         if not self._quiet and self.videos:
             show(prediction_text.totals(self.videos, len(failures)))
 
@@ -153,6 +151,8 @@ class _Results:
         # Without results, the ones of an earlier command stay.
         if self.videos:
             self.write(failures)
+        else:
+            _name_unreadable(failures)
 
         parts = [f"stopped after {len(self.videos) + len(failures)} of {total} videos"]
         if self._folder is None:
@@ -165,19 +165,26 @@ class _Results:
             )
             end = prediction_text.moment(begun, begun.num_frames)
             parts.append(f"{path} is the time line of {begun.path} up to {end}")
-        notify("; ".join([*parts, "the same command begins again with the first video"]))
+        if not self._quiet:
+            notify("; ".join([*parts, "the same command begins again with the first video"]))
 
     def _write_files(self, folder: Path, failures: dict[str, str]) -> None:
-        # Results of an earlier command may be about other videos.
-        for name in (unreadable.FILE, prediction_files.PAGE):
-            (folder / name).unlink(missing_ok=True)
-
         self._write_tables(folder)
         unreadable.report(failures, folder)
         if self._page is not None and self.videos:
             path = self._page.write(folder, self.videos)
-            show(f"the page: {path}")
+            if not self._quiet:
+                show(f"the page: {path}")
 
     def _write_tables(self, folder: Path) -> None:
+        # Results of an earlier command may be about other videos.
+        for name in (unreadable.FILE, prediction_files.PAGE):
+            (folder / name).unlink(missing_ok=True)
+
         prediction_files.write_predictions(folder, self.videos, self._classes)
         self._written = time.monotonic()
+
+
+def _name_unreadable(failures: dict[str, str]) -> None:
+    # Each reason begins with the path.
+    notify(*(f"cannot read {reason}" for reason in failures.values()))

@@ -40,7 +40,9 @@ class VideoClips:
     def __init__(self, config: Config, videos: Sequence[str], hop: int | None, bar: tqdm):
         data = config.data
         self._span = data.num_frames * data.stride
-        self._windows = Windows(data.num_frames, data.stride, hop or max(1, self._span // 2))
+        if hop is None:
+            hop = max(1, self._span // 2)
+        self._windows = Windows(data.num_frames, data.stride, hop)
         self._specs = wiring.views(config, task=wiring.suite(config).iid)
         # From left to right, as the crops of a frame.
         self._places = sorted({spec.place for spec in self._specs})
