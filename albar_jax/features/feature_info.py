@@ -21,11 +21,15 @@ from typing import Annotated, Any, Literal
 from albar_jax.data.transforms import Shape
 from albar_jax.errors import UserError
 from albar_jax.features.windows import Layout, Windows
+from albar_jax.schema.changes import without
 from albar_jax.schema.fields import Count, Pixels, Positive, check
 from albar_jax.schema.ranges import Range
 from albar_jax.storage import json_files
 
 FILE = "features.json"
+# Entries of the encoder's config that describe how its weights came about. The weights are compared
+# by their hash.
+_HISTORY = ("name", "seed", "methods", "step")
 # Settings that decide whether a head may read other features than it was trained on.
 _SHARED = (
     "encoder",
@@ -213,7 +217,12 @@ def incompatibility(trained_on: Mapping[str, Any], others: Mapping[str, Any]) ->
       trained_on: the settings of the features that it was trained on, as from `as_json`.
       others: the settings of the other features.
     """
-    return describe_difference(trained_on, others, _SHARED)
+    return describe_difference(_without_history(trained_on), _without_history(others), _SHARED)
+
+
+def _without_history(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings without the history of the encoder; exported weights have none."""
+    return without(settings, [f"encoder.config.{name}" for name in _HISTORY])
 
 
 def describe_difference(

@@ -157,3 +157,16 @@ def test_sets_of_two_encoders_or_presets_are_not_used_together(change, differenc
     assert incompatibility(first, second) == difference
     # A name of the windows changes no result.
     assert incompatibility(first, info(preset="other").as_json()) == ""
+
+
+def test_exported_weights_are_the_encoder_that_they_were_exported_from():
+    def encoder(dtype="float32", **history):
+        entry = {"weights": "ab12", "network": "swin3d_t", "config": {**history, "dtype": dtype}}
+        return info(encoder=entry).as_json()
+
+    trained = encoder(name="albar", seed=3, methods=["albar"], step=500)
+    exported = encoder(name="hmdb51", seed=0, methods=[], step=None)
+    assert incompatibility(trained, exported) == ""
+    assert incompatibility(trained, encoder("bfloat16")) == (
+        "encoder: config: dtype 'float32', not 'bfloat16'"
+    )
