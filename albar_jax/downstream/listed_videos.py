@@ -35,7 +35,7 @@ def check_test_videos(names: Sequence[str], features: FeatureSet) -> None:
     if missing:
         unreadable = sum(name in features.unreadable for name in missing)
         raise UserError(
-            f"{features.folder} has no features of the test split's {name_videos(missing)}, "
+            f"{features.folder} has no features of {name_videos(missing)} of the test split, "
             f"{unreadable} of them unreadable; make their features, or leave the videos out of the "
             "annotations"
         )

@@ -153,7 +153,7 @@ def test_train_videos_without_features_are_noted_and_test_videos_refused(feature
     notes = head.evaluate(head.init()).notes
     assert notes == ("left out of the training, because they have no features: 1 video (lost)",)
 
-    with pytest.raises(UserError, match="no features of the test split's 1 video .lost., 0 of"):
+    with pytest.raises(UserError, match="no features of 1 video .lost. of the test split, 0 of"):
         MgfnHead(features, [*videos, dataclasses.replace(extra, split="test")], CONFIG, seed=0)
     with pytest.raises(UserError, match="the annotations have no test videos"):
         MgfnHead(features, [v for v in videos if v.split == "train"], CONFIG, seed=0)
@@ -279,6 +279,14 @@ def test_scores_of_another_number_of_frames_are_refused(
         with_frames(read, TWO, frames_per_score, known)
 
 
+def test_events_at_the_very_end_may_have_no_score():
+    video = AnomalyVideo("a", "test", "Arson", ((85, 90),))
+    read = {"a": {"scores": np.zeros(5)}}
+    assert with_frames(read, [video], 16, {"a": 90})["a"]["frames_per_score"] == 16
+    with pytest.raises(UserError, match="so of 80 frames, but it has an event from 85 to 90;"):
+        with_frames(read, [video], 16, {})
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
@@ -292,7 +300,7 @@ def test_scores_of_another_number_of_frames_are_refused(
 )
 def test_files_that_are_no_list_of_scores_are_refused(scores, array, message):
     np.save(scores / "n.npy", array)
-    with np.errstate(over="ignore"), pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message):
         read_predictions(scores, TWO)
 
 

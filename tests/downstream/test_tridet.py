@@ -174,7 +174,7 @@ def test_a_test_video_without_features_is_refused(tmp_path):
     unreadable = {"test9": "it is empty"}
     kept = {name: array for name, array in arrays.items() if name not in ("test8", "test9")}
     features = write(tmp_path, kept, unreadable=unreadable)
-    with pytest.raises(UserError, match=r"2 videos \(test8, test9\), 1 of them unreadable"):
+    with pytest.raises(UserError, match=r"2 videos \(test8, test9\) of the test split, 1 of "):
         collect(features, truth, CONFIG)
 
 

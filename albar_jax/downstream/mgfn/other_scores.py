@@ -53,8 +53,8 @@ def with_frames(
         may have no score, or be incomplete.
 
     Raises:
-      UserError: a video has another number of scores than its frames need, or an event begins after
-        its last score.
+      UserError: a video has another number of scores than its frames need. If its frames are not
+        known, an event begins after its last score.
     """
     repeats = np.array(frames_per_score, np.int32)
     result = {}
@@ -76,8 +76,10 @@ def _check_length(
     # Public features leave out the last frames of a video, others fill the last row. Scores of
     # frames that are made of rows do the same.
     tolerance = max(frames_per_score, FRAMES_PER_ROW)
-    if num_frames is not None and abs(scored - num_frames) >= tolerance:
-        raise UserError(f"{stated}, but the video has {num_frames}; {remedy}")
+    if num_frames is not None:
+        if abs(scored - num_frames) >= tolerance:
+            raise UserError(f"{stated}, but the video has {num_frames}; {remedy}")
+        return
 
     for start, end in video.events:
         if start > scored:
@@ -104,7 +106,9 @@ def _read(path: Path) -> Float[np.ndarray, " t"]:
             "frame"
         )
 
-    scores = scores.astype(np.float32)
+    # A number beyond the range of float32 becomes infinite.
+    with np.errstate(over="ignore"):
+        scores = scores.astype(np.float32)
     if not np.isfinite(scores).all():
         raise UserError(f"{path} has a score that is not finite; write finite scores")
     return scores
