@@ -104,6 +104,25 @@ class Head(Protocol):
         ...
 
 
+class MakeHead(Protocol):
+    """Makes a head of a feature set, a truth, a config and a seed."""
+
+    def __call__(
+        self, features: Any, truth: Any, config: Any, seed: int, /, *, for_training: bool = True
+    ) -> Head:
+        """Returns the head.
+
+        Args:
+          features: the features.
+          truth: the annotations.
+          config: the recipe.
+          seed: seed of the training.
+          for_training: whether the head will be trained. Otherwise `num_steps` may be 0, because a
+            test needs no training videos.
+        """
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class HeadKind:
     """A kind of head, with the functions that make and evaluate it.
@@ -113,7 +132,7 @@ class HeadKind:
       task: task of the head, such as "UCF-Crime anomaly detection".
       config: frozen dataclass of the recipe, with a default for each field. The metadata entry
         "help" of a field describes it. Its `__post_init__` raises UserError for invalid values.
-      make: returns the head of a feature set, a truth, a config and a seed.
+      make: makes the head.
       read_truth: reads the annotations that `albar prepare` writes.
       evaluate: returns figures and notes of predictions, also of other programs; numpy only.
       read_predictions: reads the predictions of other programs for a truth.
@@ -129,7 +148,7 @@ class HeadKind:
     title: str
     task: str
     config: type
-    make: Callable[[Any, Any, Any, int], Head]
+    make: MakeHead
     read_truth: Callable[[Path], Any]
     evaluate: Callable[[Any, HeadPredictions], Evaluation]
     read_predictions: Callable[[Path, Any], HeadPredictions]

@@ -82,8 +82,9 @@ def progress_of(content: Mapping[str, Any], name: str) -> Progress:
             f"{name} is not a checkpoint of `albar downstream train`; choose another --workdir"
         )
 
-    for field in ("step", "num_steps", "best_step"):
-        fields.check(fields.StepsDone, progress[field], f"progress.{field} of {name}")
+    kinds = {"step": fields.StepsDone, "num_steps": fields.Steps, "best_step": fields.StepsDone}
+    for field, kind in kinds.items():
+        fields.check(kind, progress[field], f"progress.{field} of {name}")
     return Progress(**progress)
 
 

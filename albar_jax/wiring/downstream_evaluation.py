@@ -55,14 +55,16 @@ def run_workdirs(
     ]
     rows, notes = name_rows(trained)
     for each in trained:
-        check_features(each.inputs, ["test"])
+        check_features(each.inputs)
         if published_numbering:
             _published(each.config["head"])
 
-    tested = []
-    for each, row in zip(trained, rows, strict=True):
-        tested.append(_test(each, row, published_numbering=published_numbering))
-    return _write(tested, out, notes)
+    # Before the tests, so that their results are not lost.
+    with working_in(out, "--out") as folder:
+        tested = []
+        for each, row in zip(trained, rows, strict=True):
+            tested.append(_test(each, row, published_numbering=published_numbering))
+        return _write(tested, folder, notes)
 
 
 def run_scores(
@@ -88,7 +90,8 @@ def run_scores(
       skip_missing: whether to leave out videos that lack predictions or annotations.
       published_numbering: see `HeadKind.evaluate_published`.
     """
-    evaluate = _published(head) if published_numbering else HEADS[head].evaluate
+    if published_numbering:
+        _published(head)
     read = other_predictions.read(
         head,
         scores,
@@ -97,9 +100,13 @@ def run_scores(
         frames_per_score=frames_per_score,
         skip_missing=skip_missing,
     )
-    evaluation = _with_notes(evaluate(read.truth, read.predictions), read.notes)
+    evaluation = HEADS[head].evaluate(read.truth, read.predictions)
+    if published_numbering:
+        evaluation = _renumbered(head, read.truth, evaluation)
+    evaluation = _with_notes(evaluation, read.notes)
     row = TestedHead(head, scores, None, {"last": dict(evaluation.figures)})
-    return _write([(row, {"last": evaluation})], out)
+    with working_in(out, "--out") as folder:
+        return _write([(row, {"last": evaluation})], folder)
 
 
 def run_weights(
@@ -126,22 +133,24 @@ def run_weights(
       published_numbering: see `HeadKind.evaluate_published`.
     """
     chosen = make_recipe(head, recipe)
-    kind = HEADS[head]
-    inputs = read_inputs(head, features, annotations, skip_missing=skip_missing)
-    check_features(inputs, ["test"])
+    if published_numbering:
+        _published(head)
+    inputs = read_inputs(head, features, annotations, skip_missing=skip_missing, splits=("test",))
+    check_features(inputs)
     state_dict = read_state_dict(weights, preferred=("state_dict_ema",))
-    network = kind.make(inputs.feature_set, inputs.truth, chosen, 0)
+    network = HEADS[head].make(inputs.feature_set, inputs.truth, chosen, 0, for_training=False)
+    state = network.from_torch(state_dict)
 
     show(*inputs.notes)
-    evaluation = network.evaluate(network.from_torch(state_dict))
-    if published_numbering:
-        evaluation = _with_figures(
-            evaluation, _published(head)(inputs.truth, evaluation.predictions)
-        )
-    evaluation = _with_notes(evaluation, inputs.notes)
-    row = TestedHead(head, weights, None, {"last": dict(evaluation.figures)})
-    changes = describe_changes(chosen)
-    return _write([(row, {"last": evaluation})], out, [f"Recipe: {changes}."] if changes else [])
+    with working_in(out, "--out") as folder:
+        evaluation = network.evaluate(state)
+        if published_numbering:
+            evaluation = _renumbered(head, inputs.truth, evaluation)
+        evaluation = _with_notes(evaluation, inputs.notes)
+        row = TestedHead(head, weights, None, {"last": dict(evaluation.figures)})
+        changes = describe_changes(chosen)
+        notes = [f"Recipe: {changes}."] if changes else []
+        return _write([(row, {"last": evaluation})], folder, notes)
 
 
 def _published(head: str) -> Callable[[Any, HeadPredictions], Evaluation]:
@@ -168,8 +177,7 @@ def _test(trained: TrainedHead, row: str, *, published_numbering: bool) -> Teste
     for when, step in steps.items():
         evaluation = trained.head.evaluate(trained.restore(step))
         if published_numbering:
-            truth = trained.inputs.truth
-            evaluation = _with_figures(evaluation, _published(head)(truth, evaluation.predictions))
+            evaluation = _renumbered(head, trained.inputs.truth, evaluation)
         evaluations[when] = _with_notes(evaluation, notes)
 
     figures = {when: dict(evaluation.figures) for when, evaluation in evaluations.items()}
@@ -181,40 +189,40 @@ def _with_notes(evaluation: Evaluation, notes: Sequence[str]) -> Evaluation:
     return dataclasses.replace(evaluation, notes=(*notes, *evaluation.notes))
 
 
-def _with_figures(evaluation: Evaluation, published: Evaluation) -> Evaluation:
+def _renumbered(head: str, truth: Any, evaluation: Evaluation) -> Evaluation:
     """Returns an evaluation with the figures of the published program."""
+    published = _published(head)(truth, evaluation.predictions)
     note = "classes that the truth lacks are numbered as in the published program"
     return dataclasses.replace(
         evaluation, figures=published.figures, notes=(*evaluation.notes, note)
     )
 
 
-def _write(tested: Sequence[Tested], out: str, notes: Sequence[str] = ()) -> int:
+def _write(tested: Sequence[Tested], folder: Path, notes: Sequence[str] = ()) -> int:
     """Writes table.md, results.json and the predictions; prints the tables and notes."""
     rows = [row for row, _ in tested]
-    with working_in(out, "--out") as folder:
-        predictions = own_folder(folder, "predictions")
-        for number, (_, evaluations) in enumerate(tested):
-            for when, evaluation in evaluations.items():
-                write_predictions(inside(predictions, f"{number}_{when}.npz"), evaluation)
+    predictions = own_folder(folder, "predictions")
+    for number, (_, evaluations) in enumerate(tested):
+        for when, evaluation in evaluations.items():
+            write_predictions(inside(predictions, f"{number}_{when}.npz"), evaluation)
 
-        text = ""
-        for head in list_heads(rows):
-            table = make_table(head, rows)
-            text += f"# {table.title}\n\n{table.markdown()}\n"
-            show("", table.title, *table.console().splitlines())
-        for note in (*notes, *_notes(tested)):
-            text += f"{markdown_text(note)}\n\n"
-            show(note)
+    text = ""
+    for head in list_heads(rows):
+        table = make_table(head, rows)
+        text += f"# {table.title}\n\n{table.markdown()}\n"
+        show("", table.title, *table.console().splitlines())
+    notes = [*notes, *_notes(tested)]
+    for note in notes:
+        text += f"{markdown_text(note)}\n\n"
+        show(note)
 
-        write_text(folder / "results.json", json.dumps(_results(tested), indent=2) + "\n")
-        write_text(folder / "table.md", text)
-
-    show(f"the table: {Path(out) / 'table.md'}")
+    write_text(folder / "results.json", json.dumps(_results(tested, notes), indent=2) + "\n")
+    write_text(folder / "table.md", text)
+    show(f"the table: {folder / 'table.md'}")
     return 0
 
 
-def _results(tested: Sequence[Tested]) -> dict[str, Any]:
+def _results(tested: Sequence[Tested], notes: Sequence[str]) -> dict[str, Any]:
     """Returns the content of results.json."""
     rows = [row for row, _ in tested]
     files = {}
@@ -222,7 +230,7 @@ def _results(tested: Sequence[Tested]) -> dict[str, Any]:
         for when in evaluations:
             files[f"{number}_{when}.npz"] = {"row": row.name, "seed": row.seed, "state": when}
 
-    return {"figures": summarise(rows), "predictions": files, "notes": _notes(tested)}
+    return {"figures": summarise(rows), "predictions": files, "notes": list(notes)}
 
 
 def _notes(tested: Sequence[Tested]) -> list[str]:

@@ -15,6 +15,7 @@ from albar_jax.features import feature_info
 from albar_jax.features.feature_set import FeatureSet
 from albar_jax.schema.changes import listed
 
+SPLITS = ("train", "test")
 # Number of classes that a message names.
 _NAMED = 5
 # Annotations that may lie beside the file that the user names.
@@ -30,8 +31,9 @@ class Inputs:
       features: folder of the features.
       annotations: file of the annotations, or its folder.
       feature_set: the features.
-      truth: the annotations of the videos that have features.
-      notes: sentences about videos that are left out.
+      truth: the annotations of the videos of the chosen splits that have features.
+      missing: annotated videos of any split that have no features.
+      notes: sentences about videos of the chosen splits that are left out.
       fingerprint: hexadecimal digits that identify the contents.
     """
 
@@ -40,6 +42,7 @@ class Inputs:
     annotations: str
     feature_set: FeatureSet
     truth: Any
+    missing: tuple[Any, ...]
     notes: tuple[str, ...]
     fingerprint: str
 
@@ -53,7 +56,14 @@ class Inputs:
         return {"features": self.feature_set.info.as_json(), "classes": list(classes)}
 
 
-def read_inputs(head: str, features: str, annotations: str, *, skip_missing: bool) -> Inputs:
+def read_inputs(
+    head: str,
+    features: str,
+    annotations: str,
+    *,
+    skip_missing: bool,
+    splits: Sequence[str] = SPLITS,
+) -> Inputs:
     """Reads the features and the annotations of a head.
 
     Args:
@@ -62,6 +72,7 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
       annotations: manifest (MGFN) or JSON of segments (TriDet), or the folder of either.
       skip_missing: whether to leave out annotated videos that have no features. Training videos
         that `albar features` could not read are always left out.
+      splits: splits of the videos to use; a test needs no training videos.
 
     Raises:
       UserError: a file is damaged or missing, or a video has no features and is not skipped.
@@ -71,12 +82,14 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
     videos = videos_of(truth)
 
     present = set(feature_set.names)
-    missing = [video.id for video in videos if video.id not in present]
-    _refuse_missing(videos, feature_set, annotations, skip_missing=skip_missing)
+    missing = tuple(video for video in videos if video.id not in present)
+    used = [video for video in videos if video.split in splits]
+    left_out = [video.id for video in used if video.id not in present]
+    _refuse_missing(used, feature_set, annotations, skip_missing=skip_missing)
 
     notes = []
-    if missing:
-        notes.append(f"{features} has no features of {name_videos(missing)}, left out here")
+    if left_out:
+        notes.append(f"{features} has no features of {name_videos(left_out)}, left out here")
     unannotated = sorted(present - {video.id for video in videos})
     if unannotated:
         notes.append(f"{annotations} does not list {name_videos(unannotated)}, not used here")
@@ -86,23 +99,20 @@ def read_inputs(head: str, features: str, annotations: str, *, skip_missing: boo
         features,
         annotations,
         feature_set,
-        select_videos(truth, [video for video in videos if video.id in present]),
+        select_videos(truth, [video for video in used if video.id in present]),
+        missing,
         tuple(notes),
-        _fingerprint(features, annotations, missing),
+        _fingerprint(features, annotations, [video.id for video in missing]),
     )
 
 
-def check_features(inputs: Inputs, splits: Sequence[str] = ("train", "test")) -> None:
-    """Reads the features of all annotated videos once, so that a damaged file is found at once.
-
-    Args:
-      inputs: the features and annotations.
-      splits: splits of the videos to read.
+def check_features(inputs: Inputs) -> None:
+    """Reads the features of all used videos once, so that a damaged file is found at once.
 
     Raises:
       UserError: a file is missing or damaged, has another shape, or a number that is not finite.
     """
-    names = [video.id for video in videos_of(inputs.truth) if video.split in splits]
+    names = [video.id for video in videos_of(inputs.truth)]
     for name in tqdm(names, desc="check", unit="video", leave=False):
         inputs.feature_set.read(name)
 

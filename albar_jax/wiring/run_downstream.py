@@ -195,7 +195,8 @@ def export(workdir: str, checkpoint: str, out: str) -> int:
     state = trained.restore(step)
     with writing(out):
         weights = trained.head.to_torch(state)
-        epoch = step // trained.head.steps_per_epoch - 1
+        steps_per_epoch = trained.progress.num_steps // trained.config["recipe"]["epochs"]
+        epoch = step // steps_per_epoch - 1
         write_weights(Path(out), trained.config["head"], weights, epoch=epoch)
 
     show(f"{out}: {HEADS[trained.config['head']].title} of {workdir} at step {step}")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from albar_jax.downstream import loop
 from albar_jax.downstream.base import Head, HeadState
 from albar_jax.downstream.heads import HEADS
+from albar_jax.downstream.listed_videos import name_videos
 from albar_jax.downstream.progress import Progress, progress_of
 from albar_jax.downstream.recipes import make_recipe
 from albar_jax.errors import UserError
@@ -33,8 +34,8 @@ class TrainedHead:
     Attributes:
       folder: its --workdir.
       config: head, features, annotations, seed and recipe.
-      inputs: the features and annotations to test on.
-      head: the head.
+      inputs: the features and annotations of the test videos.
+      head: the head, to be tested but not trained.
       progress: progress of its last checkpoint.
       checkpoints: its checkpoints, read only.
       notes: sentences about an unfinished training, or other videos than it was trained on.
@@ -116,7 +117,7 @@ def open_head(
     annotations: str | None = None,
     skip_missing: bool = False,
 ) -> TrainedHead:
-    """Opens a training.
+    """Opens a training to test it; only the test videos need features.
 
     Args:
       workdir: folder of the training.
@@ -142,12 +143,20 @@ def open_head(
         features or config["features"],
         annotations or config["annotations"],
         skip_missing=skip_missing,
+        splits=("test",),
     )
     check_origin(meta["trained_on"], inputs, workdir)
     recipe = make_recipe(config["head"], config["recipe"])
-    head = HEADS[config["head"]].make(inputs.feature_set, inputs.truth, recipe, config["seed"])
+    make = HEADS[config["head"]].make
+    head = make(inputs.feature_set, inputs.truth, recipe, config["seed"], for_training=False)
 
     notes = []
+    untrained = [video.id for video in inputs.missing if video.split == "train"]
+    if untrained and features is None and annotations is None:
+        notes.append(
+            f"{inputs.features} has no features of {name_videos(untrained)}, left out of the "
+            "training"
+        )
     if not progress.is_finished:
         notes.append(
             f"{workdir} is at step {progress.step} of {progress.num_steps}; repeat its training "

@@ -211,20 +211,44 @@ def write_as_others(head, predictions, annotations, folder):
 
 
 @pytest.mark.parametrize("head", list(SMALL))
-def test_exported_weights_have_the_originals_names_and_give_the_same_predictions(
-    head, trained, tmp_path
+def test_exported_weights_have_the_originals_names_and_need_test_videos_only(
+    head, inputs, trained, tmp_path
 ):
     out = tmp_path / "head.safetensors"
     workdir = trained / f"{head}0"
     assert cli.run(["downstream", "export", f"--workdir={workdir}", f"--out={out}"]) == 0
-
-    state_dict = read_state_dict(out)
     name = {"mgfn": "fc.weight", "tridet": "cls_head.cls_head.conv.weight"}[head]
-    assert name in state_dict
-    opened = open_head(str(workdir))
-    loaded = opened.head.evaluate(opened.head.from_torch(state_dict))
+    assert name in read_state_dict(out)
+
+    features, annotations = only_test_features(inputs, head, tmp_path)
     saved = json.loads((workdir / "evaluation.json").read_text())["last"]
-    assert loaded.figures == pytest.approx(saved, abs=1e-3)
+    tested = [f"--features={features}", f"--annotations={annotations}"]
+    for words in (
+        [f"--head={head}", f"--weights={out}", *network_flags(head)],
+        [f"--workdir={workdir}"],
+    ):
+        results = evaluate(tmp_path / "out", *words, *tested)
+        (row,) = results["figures"][head].values()
+        figures = {name: figure["mean"] for name, figure in row["last"].items()}
+        assert figures == pytest.approx(saved, abs=1e-3)
+        assert any(note.startswith("Recipe") for note in results["notes"])
+        assert not any("no features" in note for note in results["notes"])
+
+
+def only_test_features(inputs, head, folder):
+    """Copies the inputs of a head without the features of training videos."""
+    own = copied(inputs, head, folder)[head]
+    for path in own[0].glob(f"{TASK_OF[head]}_train_*.npy"):
+        forget(own[0], path.stem)
+        path.unlink()
+    return own
+
+
+def network_flags(head):
+    """Options of the small head that matter to a test."""
+    names = {option.flag for option in list_options(for_training=False)}
+    words = flags(head, ("", ""), "")
+    return [word for word in words if word.partition("=")[0] in names]
 
 
 def test_export_does_not_overwrite_and_names_the_formats(trained, tmp_path, capfd):
@@ -254,25 +278,42 @@ def forget(features, name):
 
 def test_missing_videos_are_refused_or_left_out_with_a_note(inputs, tmp_path, capfd):
     own = copied(inputs, "mgfn", tmp_path)
-    forget(own["mgfn"][0], "anomaly_test_00003")
+    names = ["anomaly_train_00001", "anomaly_test_00003"]
+    for name in names:
+        forget(own["mgfn"][0], name)
     assert train("mgfn", own, tmp_path / "run") == 2
     message = capfd.readouterr().err
-    assert "no features of 1 video (anomaly_test_00003)" in message
+    assert f"no features of 2 videos ({', '.join(names)})" in message
     assert "--skip-missing" in message
     assert not (tmp_path / "run").exists()
 
-    words = flags("mgfn", own["mgfn"], tmp_path / "run", epochs=1)
+    words = flags("mgfn", own["mgfn"], tmp_path / "run", epochs=1, batch_size=2)
     assert cli.run(["downstream", "train", *words, "--skip-missing"]) == 0
-    note = f"{own['mgfn'][0]} has no features of 1 video (anomaly_test_00003), left out here"
+    note = f"{own['mgfn'][0]} has no features of 2 videos ({', '.join(names)}), left out here"
     assert note in capfd.readouterr().out
     # Whoever reads the figures has to know.
     assert note in json.loads((tmp_path / "run" / "evaluation.json").read_text())["notes"]
     words = [f"--workdir={tmp_path / 'run'}", "--skip-missing"]
-    assert note in evaluate(tmp_path / "out", *words)["notes"]
-    assert note in (tmp_path / "out" / "table.md").read_text().replace("\\", "")
+    notes = evaluate(tmp_path / "out", *words)["notes"]
+    table = (tmp_path / "out" / "table.md").read_text().replace("\\", "")
+    for name, what in zip(names, ("left out of the training", "left out here"), strict=True):
+        note = f"{own['mgfn'][0]} has no features of 1 video ({name}), {what}"
+        assert note in notes
+        assert note in table
     with np.load(tmp_path / "run" / "predictions" / "last.npz") as file:
         assert "anomaly_test_00003" not in file["ids"]
         assert len(file["ids"]) == 7
+
+
+def test_folder_of_the_table_is_made_before_the_tests(inputs, trained, tmp_path, capfd):
+    features, _ = only_test_features(inputs, "mgfn", tmp_path)
+    (tmp_path / "out").write_text("")
+    words = [f"--workdir={trained / 'mgfn0'}", f"--features={features}"]
+    assert cli.run(["downstream", "evaluate", *words, f"--out={tmp_path / 'out'}"]) == 2
+    output = capfd.readouterr()
+    assert "--out" in output.err
+    # A test begins with its notes.
+    assert "was trained with other videos" not in output.out
 
 
 def test_folder_of_another_training_is_refused(inputs, trained, capfd):
@@ -511,9 +552,11 @@ def test_published_numbering_of_classes_can_be_chosen(inputs, tmp_path, capfd):
 
     words = ["--head=tridet", f"--scores={scores}", f"--annotations={own}"]
     for flag, expected in (([], 0), (["--published-numbering"], 100)):
-        figures = evaluate(tmp_path / "out", *words, *flag)["figures"]["tridet"]
-        (row,) = figures.values()
+        results = evaluate(tmp_path / "out", *words, *flag)
+        (row,) = results["figures"]["tridet"].values()
         assert row["last"]["map"]["mean"] == pytest.approx(expected)
+        numbered = [note for note in results["notes"] if "as in the published program" in note]
+        assert len(numbered) == len(flag)
 
     words = ["--head=mgfn", f"--scores={tmp_path}", "--frames-per-score=8", "--published-numbering"]
     words += [f"--annotations={inputs['mgfn'][1]}", f"--out={tmp_path / 'out'}"]

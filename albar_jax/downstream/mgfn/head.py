@@ -32,10 +32,11 @@ class MgfnHead:
       videos: annotated videos; a batch follows their order.
       config: recipe.
       seed: seed of the initial weights, the masks of the selection and the order of videos.
+      for_training: whether the head will be trained; a test needs no training videos.
 
     Raises:
-      UserError: there are too few videos of a class, no test videos, or test videos without
-        features, or the batch size does not suit the number of crops.
+      UserError: there are no test videos, or test videos without features. For a training, also if
+        there are too few videos of a class, or the batch size does not suit the number of crops.
     """
 
     name = "mgfn"
@@ -46,6 +47,8 @@ class MgfnHead:
         videos: Sequence[AnomalyVideo],
         config: MgfnConfig,
         seed: int,
+        *,
+        for_training: bool = True,
     ):
         has_features = set(features.names)
         train, test, left_out = [], [], []
@@ -70,6 +73,8 @@ class MgfnHead:
             config,
             seed,
         )
+        if for_training:
+            self._train_videos.check()
         self.steps_per_epoch = self._train_videos.steps_per_epoch
         self.num_steps = config.epochs * self.steps_per_epoch
 

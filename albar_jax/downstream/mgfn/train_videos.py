@@ -29,9 +29,6 @@ class TrainVideos:
       abnormal: ids of the abnormal videos.
       config: recipe.
       seed: seed of the order.
-
-    Raises:
-      UserError: a class has fewer videos than a batch, or pairs need an even number of rows.
     """
 
     def __init__(
@@ -42,20 +39,6 @@ class TrainVideos:
         config: MgfnConfig,
         seed: int,
     ):
-        for kind, names in (("normal", normal), ("abnormal", abnormal)):
-            if len(names) < config.batch_size:
-                raise UserError(
-                    f"mgfn: there are {len(names)} {kind} training videos with features, but a "
-                    f"batch has {config.batch_size} of them; choose a smaller batch_size, or add "
-                    "videos"
-                )
-        if features.info.crops * config.batch_size % 2:
-            raise UserError(
-                f"mgfn: batch_size is {config.batch_size} and the features have "
-                f"{features.info.crops} crops, but pairs need an even number of rows; choose an "
-                "even batch_size"
-            )
-
         self._features = features
         self._classes = (tuple(normal), tuple(abnormal))
         self._config = config
@@ -63,6 +46,23 @@ class TrainVideos:
         self._segments: dict[str, np.ndarray] = {}
         self._num_bytes = 0
         self.steps_per_epoch = min(len(normal), len(abnormal)) // config.batch_size
+
+    def check(self) -> None:
+        """Raises UserError if there are too few videos, or pairs need an even number of rows."""
+        size = self._config.batch_size
+        for kind, names in zip(("normal", "abnormal"), self._classes, strict=True):
+            if len(names) < size:
+                raise UserError(
+                    f"mgfn: there are {len(names)} {kind} training videos with features, but a "
+                    f"batch has {size} of them; choose a smaller batch_size, or add videos"
+                )
+
+        crops = self._features.info.crops
+        if crops * size % 2:
+            raise UserError(
+                f"mgfn: batch_size is {size} and the features have {crops} crops, but pairs need "
+                "an even number of rows; choose an even batch_size"
+            )
 
     def names(self, step: int) -> list[str]:
         """Returns the ids of a batch: normal videos, then as many abnormal ones."""

@@ -41,6 +41,7 @@ class TridetHead:
       truth: the annotated segments.
       config: recipe.
       seed: seed of weights, order, cuts, noise and stochastic depth.
+      for_training: whether the head will be trained; a test needs no training videos.
 
     Raises:
       UserError: features and truth do not fit; see `videos.collect`.
@@ -48,10 +49,18 @@ class TridetHead:
 
     name = "tridet"
 
-    def __init__(self, features: FeatureSet, truth: SegmentTruth, config: TridetConfig, seed: int):
+    def __init__(
+        self,
+        features: FeatureSet,
+        truth: SegmentTruth,
+        config: TridetConfig,
+        seed: int,
+        *,
+        for_training: bool = True,
+    ):
         self.config = config
         self.truth = truth
-        self.videos: TridetVideos = collect(features, truth, config)
+        self.videos: TridetVideos = collect(features, truth, config, for_training=for_training)
         self.steps_per_epoch = len(self.videos.train) // config.batch_size
         self.num_steps = config.epochs * self.steps_per_epoch
 

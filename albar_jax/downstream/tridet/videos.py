@@ -65,11 +65,19 @@ class TridetVideos:
         return Sample(rows[place], clipped[is_kept], video.labels[is_kept])
 
 
-def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> TridetVideos:
+def collect(
+    features: FeatureSet, truth: SegmentTruth, config: TridetConfig, *, for_training: bool = True
+) -> TridetVideos:
     """Returns the videos for training and test.
 
     Training videos without features are left out and counted. Of test videos without features, the
     original would still count the segments, so they are refused.
+
+    Args:
+      features: features of all videos, of one crop.
+      truth: the annotated segments.
+      config: recipe.
+      for_training: whether a training needs a batch of training videos.
 
     Raises:
       UserError: features have several crops, there are no test videos, one of them has no features
@@ -89,7 +97,7 @@ def collect(features: FeatureSet, truth: SegmentTruth, config: TridetConfig) -> 
     train = tuple(video.begun() for video in truth.of_split("train") if video.id in present)
     test = truth.of_split("test")
     check_test_videos([video.id for video in test], features)
-    if len(train) < config.batch_size:
+    if for_training and len(train) < config.batch_size:
         raise UserError(
             f"{features.folder} has features of {len(train)} training videos, but a batch needs "
             f"{config.batch_size}; make the features of the training split"
