@@ -54,7 +54,27 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
 
-class Head(Protocol):
+class HeadNetwork(Protocol):
+    """The network of a head, which needs no videos."""
+
+    def init(self) -> HeadState:
+        """Returns the state before the first step."""
+        ...
+
+    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
+        """Returns the weights under the names of the original's `state_dict`."""
+        ...
+
+    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
+        """Returns an initial state with the weights of the original's `state_dict`.
+
+        Raises:
+          UserError: a name is missing or unknown, or a shape differs.
+        """
+        ...
+
+
+class Head(HeadNetwork, Protocol):
     """A head with its training and test videos.
 
     Training is a function of the seed: `batch` and `train_step` draw from (seed, step) only. So the
@@ -69,10 +89,6 @@ class Head(Protocol):
     name: str
     num_steps: int
     steps_per_epoch: int
-
-    def init(self) -> HeadState:
-        """Returns the state before the first step."""
-        ...
 
     def batch(self, step: int) -> HostBatch:
         """Returns the batch of a step, 0 to num_steps - 1, as numpy arrays of fixed shapes."""
@@ -89,18 +105,6 @@ class Head(Protocol):
 
     def evaluate(self, state: HeadState) -> Evaluation:
         """Returns figures and predictions of the test videos."""
-        ...
-
-    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
-        """Returns the weights under the names of the original's `state_dict`."""
-        ...
-
-    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
-        """Returns an initial state with the weights of the original's `state_dict`.
-
-        Raises:
-          UserError: a name is missing or unknown, or a shape differs.
-        """
         ...
 
 
@@ -133,6 +137,7 @@ class HeadKind:
       config: frozen dataclass of the recipe, with a default for each field. The metadata entry
         "help" of a field describes it. Its `__post_init__` raises UserError for invalid values.
       make: makes the head.
+      make_network: returns the network of (config, width of the features, number of classes).
       read_truth: reads the annotations that `albar prepare` writes.
       evaluate: returns figures and notes of predictions, also of other programs; numpy only.
       read_predictions: reads the predictions of other programs for a truth.
@@ -149,6 +154,7 @@ class HeadKind:
     task: str
     config: type
     make: MakeHead
+    make_network: Callable[[Any, int, int], HeadNetwork]
     read_truth: Callable[[Path], Any]
     evaluate: Callable[[Any, HeadPredictions], Evaluation]
     read_predictions: Callable[[Path, Any], HeadPredictions]

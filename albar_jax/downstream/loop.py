@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from tqdm import tqdm
 
 from albar_jax.data.lookahead import map_ahead
-from albar_jax.downstream.base import Evaluation, Head, HeadState
+from albar_jax.downstream.base import Evaluation, Head, HeadNetwork, HeadState
 from albar_jax.downstream.keeper import Keeper, as_train_state
 from albar_jax.downstream.progress import EpochMetrics, Progress, main_figure, progress_of
 from albar_jax.train.checkpoint import Checkpoints
@@ -77,13 +77,13 @@ def train(
     return Result(progress, state, run.evaluation)
 
 
-def restore(head: Head, checkpoints: Checkpoints, step: int) -> HeadState:
+def restore(network: HeadNetwork, checkpoints: Checkpoints, step: int) -> HeadState:
     """Returns the state of a checkpoint.
 
     Raises:
-      UserError: the checkpoint is damaged, or its shapes differ from the head's.
+      UserError: the checkpoint is damaged, or its shapes differ from the network's.
     """
-    saved = checkpoints.restore(step, as_train_state(_plain(head.init())))
+    saved = checkpoints.restore(step, as_train_state(_plain(network.init())))
     return HeadState(
         saved.step, saved.params, saved.opt_state["optimizer"], saved.opt_state["extra"]
     )

@@ -27,7 +27,7 @@ from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import saved_evaluation
 from albar_jax.wiring.downstream_inputs import Inputs, check_features, check_origin
 from albar_jax.wiring.downstream_inputs import read_inputs as read_inputs
-from albar_jax.wiring.trained_heads import open_head, read_meta
+from albar_jax.wiring.trained_heads import open_training, read_meta
 
 # The features may have been moved; the fingerprint tells whether they are the same.
 _MAY_CHANGE = ("features", "annotations")
@@ -190,14 +190,15 @@ def export(workdir: str, checkpoint: str, out: str) -> int:
     Raises:
       UserError: the checkpoint does not exist, or `out` exists or has an unknown suffix.
     """
-    trained = open_head(workdir)
-    step = trained.find(checkpoint)
-    state = trained.restore(step)
+    training = open_training(workdir)
+    step = training.find(checkpoint)
+    network = training.make_network()
+    state = loop.restore(network, training.checkpoints, step)
+    head = training.config["head"]
     with writing(out):
-        weights = trained.head.to_torch(state)
-        steps_per_epoch = trained.progress.num_steps // trained.config["recipe"]["epochs"]
+        steps_per_epoch = training.progress.num_steps // training.config["recipe"]["epochs"]
         epoch = step // steps_per_epoch - 1
-        write_weights(Path(out), trained.config["head"], weights, epoch=epoch)
+        write_weights(Path(out), head, network.to_torch(state), epoch=epoch)
 
-    show(f"{out}: {HEADS[trained.config['head']].title} of {workdir} at step {step}")
+    show(f"{out}: {HEADS[head].title} of {workdir} at step {step}")
     return 0

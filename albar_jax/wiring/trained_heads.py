@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from albar_jax.downstream import loop
-from albar_jax.downstream.base import Head, HeadState
+from albar_jax.downstream.base import Head, HeadNetwork, HeadState
 from albar_jax.downstream.heads import HEADS
 from albar_jax.downstream.listed_videos import name_videos
 from albar_jax.downstream.progress import Progress, progress_of
@@ -28,26 +28,35 @@ _CONFIG = {
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainedHead:
-    """A training of a head.
+class Training:
+    """A training of a head, without its videos.
 
     Attributes:
       folder: its --workdir.
-      config: head, features, annotations, seed and recipe.
-      inputs: the features and annotations of the test videos.
-      head: the head, to be tested but not trained.
+      meta: metadata of its last checkpoint; see `read_meta`.
       progress: progress of its last checkpoint.
       checkpoints: its checkpoints, read only.
-      notes: sentences about an unfinished training, or other videos than it was trained on.
     """
 
     folder: Path
-    config: Mapping[str, Any]
-    inputs: Inputs
-    head: Head
+    meta: Mapping[str, Any]
     progress: Progress
     checkpoints: Checkpoints
-    notes: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Returns head, features, annotations, seed and recipe."""
+        return self.meta["config"]
+
+    def make_network(self) -> HeadNetwork:
+        """Returns the network of the head, which the checkpoint describes."""
+        trained_on = self.meta["trained_on"]
+        name = f"the width of the features of {self.folder}"
+        width = fields.check(fields.Count, trained_on["features"].get("width"), name)
+
+        head = self.config["head"]
+        recipe = make_recipe(head, self.config["recipe"])
+        return HEADS[head].make_network(recipe, width, len(trained_on["classes"]))
 
     def find(self, which: str) -> int:
         """Returns the step of a checkpoint.
@@ -68,6 +77,21 @@ class TrainedHead:
             )
 
         return step
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedHead(Training):
+    """A training of a head with test videos.
+
+    Attributes:
+      inputs: the features and annotations of the test videos.
+      head: the head, to be tested but not trained.
+      notes: sentences about an unfinished training, or other videos than it was trained on.
+    """
+
+    inputs: Inputs
+    head: Head
+    notes: tuple[str, ...]
 
     def restore(self, step: int) -> HeadState:
         """Returns the state of a checkpoint."""
@@ -110,6 +134,26 @@ def complete_config(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**config, "recipe": dataclasses.asdict(recipe)}
 
 
+def open_training(workdir: str) -> Training:
+    """Opens a training; its features and annotations are not needed.
+
+    Args:
+      workdir: folder of the training.
+
+    Raises:
+      UserError: the folder holds no training of a head.
+    """
+    folder = Path(workdir)
+    checkpoints = Checkpoints(folder, read_only=True)
+    last = checkpoints.find("last")
+    if last is None:
+        raise UserError(f"{workdir} has no checkpoint yet; train first")
+
+    meta = read_meta(checkpoints, last)
+    progress = progress_of(meta, checkpoints.name_of(last))
+    return Training(folder, meta, progress, checkpoints)
+
+
 def open_head(
     workdir: str,
     *,
@@ -129,15 +173,9 @@ def open_head(
       UserError: the folder holds no training of a head, its inputs cannot be read, or the features
         or classes differ from those that it was trained on.
     """
-    folder = Path(workdir)
-    checkpoints = Checkpoints(folder, read_only=True)
-    last = checkpoints.find("last")
-    if last is None:
-        raise UserError(f"{workdir} has no checkpoint yet; train first")
-
-    meta = read_meta(checkpoints, last)
-    progress = progress_of(meta, checkpoints.name_of(last))
-    config = meta["config"]
+    training = open_training(workdir)
+    config = training.config
+    progress = training.progress
     inputs = read_inputs(
         config["head"],
         features or config["features"],
@@ -145,7 +183,7 @@ def open_head(
         skip_missing=skip_missing,
         splits=("test",),
     )
-    check_origin(meta["trained_on"], inputs, workdir)
+    check_origin(training.meta["trained_on"], inputs, workdir)
     recipe = make_recipe(config["head"], config["recipe"])
     make = HEADS[config["head"]].make
     head = make(inputs.feature_set, inputs.truth, recipe, config["seed"], for_training=False)
@@ -162,10 +200,10 @@ def open_head(
             f"{workdir} is at step {progress.step} of {progress.num_steps}; repeat its training "
             "command to finish it"
         )
-    if meta["videos"] != inputs.fingerprint:
+    if training.meta["videos"] != inputs.fingerprint:
         notes.append(
             f"{workdir} was trained with other videos or annotations than those of "
             f"{inputs.features} and {inputs.annotations}"
         )
 
-    return TrainedHead(folder, config, inputs, head, progress, checkpoints, tuple(notes))
+    return TrainedHead(**vars(training), inputs=inputs, head=head, notes=tuple(notes))

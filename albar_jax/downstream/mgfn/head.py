@@ -21,7 +21,47 @@ from albar_jax.weights.name_tables import COUNTER
 from albar_jax.weights.state_dicts import from_state_dict, to_state_dict
 
 
-class MgfnHead:
+class MgfnNetwork:
+    """The network of MGFN with initial weights; see `base.HeadNetwork`.
+
+    Args:
+      config: recipe.
+      width: channels of the features.
+      num_classes: ignored; MGFN learns no classes.
+      seed: seed of the initial weights.
+    """
+
+    def __init__(self, config: MgfnConfig, width: int, num_classes: int = 0, seed: int = 0):
+        self._config = config
+        # One key for the weights; the step draws its masks from (seed, step).
+        key = jax.random.fold_in(jax.random.key(seed), np.uint32(0xFFFFFFFF))
+        self._apply, self._weights = network.create(config, width, key)
+
+    def init(self) -> HeadState:
+        """Returns the state before the first step."""
+        return training.init_state(self._config, self._weights)
+
+    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
+        """Returns float32 weights, and int64 counters of batches, by the original's names."""
+        weights = to_state_dict(state.params | state.extra, MGFN)
+        for name in list(weights):
+            module, _, leaf = name.rpartition(".")
+            if leaf == "running_mean":
+                weights[f"{module}.{COUNTER}"] = np.array(state.step, np.int64)
+
+        return weights
+
+    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
+        """Returns an initial state with the weights and running statistics of the original.
+
+        Raises:
+          UserError: a name is missing or unknown, or a shape differs.
+        """
+        state = from_state_dict(weights, MGFN, self._weights, "the state dict")
+        return training.init_state(self._config, state)
+
+
+class MgfnHead(MgfnNetwork):
     """MGFN with the features of its training and test videos.
 
     Training videos without features are left out, with a note. Test videos without features are an
@@ -59,9 +99,9 @@ class MgfnHead:
                 (train if video.id in has_features else left_out).append(video)
         check_test_videos([video.id for video in test], features)
 
+        super().__init__(config, features.width, seed=seed)
         self._videos = videos
         self._hop = features.info.windows.hop
-        self._config = config
         self._notes = ()
         if left_out:
             self._notes = (left_out_note([video.id for video in left_out]),)
@@ -78,15 +118,8 @@ class MgfnHead:
         self.steps_per_epoch = self._train_videos.steps_per_epoch
         self.num_steps = config.epochs * self.steps_per_epoch
 
-        # One key for the weights; the step draws its masks from (seed, step).
-        key = jax.random.fold_in(jax.random.key(seed), np.uint32(0xFFFFFFFF))
-        apply, self._weights = network.create(config, features.width, key)
-        self._step = training.make_train_step(apply, config, seed)
-        self._score = Scorer(apply, features, config, [video.id for video in test])
-
-    def init(self) -> HeadState:
-        """Returns the state before the first step."""
-        return training.init_state(self._config, self._weights)
+        self._step = training.make_train_step(self._apply, config, seed)
+        self._score = Scorer(self._apply, features, config, [video.id for video in test])
 
     def batch(self, step: int) -> HostBatch:
         """Returns normal videos, then as many abnormal ones, float32 (2 b, crops, t, c)."""
@@ -106,22 +139,3 @@ class MgfnHead:
         return Evaluation(
             evaluation.figures, evaluation.predictions, self._notes + evaluation.notes
         )
-
-    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
-        """Returns float32 weights, and int64 counters of batches, by the original's names."""
-        weights = to_state_dict(state.params | state.extra, MGFN)
-        for name in list(weights):
-            module, _, leaf = name.rpartition(".")
-            if leaf == "running_mean":
-                weights[f"{module}.{COUNTER}"] = np.array(state.step, np.int64)
-
-        return weights
-
-    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
-        """Returns an initial state with the weights and running statistics of the original.
-
-        Raises:
-          UserError: a name is missing or unknown, or a shape differs.
-        """
-        state = from_state_dict(weights, MGFN, self._weights, "the state dict")
-        return training.init_state(self._config, state)

@@ -30,7 +30,54 @@ from albar_jax.weights.state_dicts import to_state_dict
 _CUTS = 1
 
 
-class TridetHead:
+class TridetNetwork:
+    """TriDet with initial weights; implements `downstream.base.HeadNetwork`.
+
+    Args:
+      config: recipe.
+      width: channels of the features.
+      num_classes: number of classes.
+      seed: seed of the initial weights.
+      steps_per_epoch: steps of an epoch of the training; 0 without a training.
+    """
+
+    def __init__(
+        self,
+        config: TridetConfig,
+        width: int,
+        num_classes: int,
+        seed: int = 0,
+        steps_per_epoch: int = 0,
+    ):
+        self.config = config
+        self._sizes = width, num_classes
+        self._apply, self._initial = create(config, *self._sizes, jax.random.key(seed))
+        self._optimizer = adamw(learning_rates(config, steps_per_epoch), config)
+
+    def init(self) -> HeadState:
+        """Returns the state before the first step."""
+        return self._state(self._initial)
+
+    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
+        """Returns the moving average of the weights under the names of the original."""
+        return to_state_dict(state.extra["ema"], TRIDET)
+
+    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
+        """Returns an initial state with the weights of the original; see `HeadNetwork`."""
+        params = params_of(weights, self.config, *self._sizes, "the state dict")
+        return self._state(jax.tree.map(jnp.asarray, params))
+
+    def _state(self, params: Params) -> HeadState:
+        extra = {
+            # A copy, because the training step donates its state.
+            "ema": jax.tree.map(jnp.copy, params),
+            "loss_normalizer": jnp.float32(self.config.first_normalizer),
+        }
+        opt_state = self._optimizer.init(params)
+        return HeadState(jnp.zeros((), jnp.int32), params, opt_state, extra)
+
+
+class TridetHead(TridetNetwork):
     """TriDet with its training and test videos; implements `downstream.base.Head`.
 
     The test uses the moving average of the weights. The running normaliser of the loss is part of
@@ -58,22 +105,16 @@ class TridetHead:
         *,
         for_training: bool = True,
     ):
-        self.config = config
         self.truth = truth
         self.videos: TridetVideos = collect(features, truth, config, for_training=for_training)
         self.steps_per_epoch = len(self.videos.train) // config.batch_size
         self.num_steps = config.epochs * self.steps_per_epoch
 
+        num_classes = len(truth.classes)
+        super().__init__(config, features.width, num_classes, seed, self.steps_per_epoch)
         self._seed = seed
         self._pyramid = pyramid_of(config, config.max_seq_len)
-        self._sizes = features.width, len(truth.classes)
-        self._apply, self._initial = create(config, *self._sizes, jax.random.key(seed))
-        self._optimizer = adamw(learning_rates(config, self.steps_per_epoch), config)
         self._predict = make_predict(self._apply, config)
-
-    def init(self) -> HeadState:
-        """Returns the state before the first step."""
-        return self._state(self._initial)
 
     def batch(self, step: int) -> HostBatch:
         """Returns the padded features and the targets of a step.
@@ -123,24 +164,6 @@ class TridetHead:
 
         result = evaluation.evaluate(self.truth, predictions)
         return dataclasses.replace(result, notes=(*self.videos.notes, *result.notes))
-
-    def to_torch(self, state: HeadState) -> Mapping[str, np.ndarray]:
-        """Returns the moving average of the weights under the names of the original."""
-        return to_state_dict(state.extra["ema"], TRIDET)
-
-    def from_torch(self, weights: Mapping[str, np.ndarray]) -> HeadState:
-        """Returns an initial state with the weights of the original; see `Head.from_torch`."""
-        params = params_of(weights, self.config, *self._sizes, "the state dict")
-        return self._state(jax.tree.map(jnp.asarray, params))
-
-    def _state(self, params: Params) -> HeadState:
-        extra = {
-            # A copy, because the training step donates its state.
-            "ema": jax.tree.map(jnp.copy, params),
-            "loss_normalizer": jnp.float32(self.config.first_normalizer),
-        }
-        opt_state = self._optimizer.init(params)
-        return HeadState(jnp.zeros((), jnp.int32), params, opt_state, extra)
 
     def _sample(
         self, video: LabelledSegments, generator: np.random.Generator
