@@ -9,10 +9,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.schema.changes import config_difference
+from albar_jax.storage import array_index
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.optim import adamw
 from albar_jax.train.step import init_state
@@ -136,3 +138,22 @@ def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     with pytest.raises(UserError) as refusal:
         trained_models.from_workdir(str(tmp_path), "last")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("use_zarr3", [False, True])
+def test_an_array_that_the_index_lacks_is_named(tmp_path, use_zarr3):
+    handler = ocp.PyTreeCheckpointHandler(use_zarr3=use_zarr3)
+    with ocp.Checkpointer(handler) as checkpointer:
+        tree = {"head": {"bias": np.ones(3)}, "norm": jnp.ones(2), "step": 3, "empty": {}}
+        checkpointer.save(tmp_path / "saved", tree)
+
+    assert array_index.missing_arrays(tmp_path / "saved") == []
+
+    metadata = tmp_path / "saved" / "_METADATA"
+    renamed = metadata.read_text()
+    for name in ("bias", "norm", "step"):
+        renamed = renamed.replace(f'"key": "{name}"', f'"key": "other_{name}"')
+
+    metadata.write_text(renamed)
+    missing = ["head.other_bias", "other_norm", "other_step"]
+    assert array_index.missing_arrays(tmp_path / "saved") == missing

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import tensorstore as ts
 
-# Orbax stores each array under its name in one key-value database; this entry has its shape.
-_HEADER = "/.zarray"
+# Orbax stores each array under its name in one key-value database. This entry has its shape, in
+# version 2 or 3 of the format Zarr.
+_HEADER = {False: "/.zarray", True: "/zarr.json"}
+# Empty nodes of a tree have other types.
+_ARRAYS = ("jax.Array", "np.ndarray", "scalar")
 
 
 def missing_arrays(folder: Path) -> list[str]:
@@ -22,19 +25,19 @@ def missing_arrays(folder: Path) -> list[str]:
       ValueError: the list or the database is damaged.
       KeyError: the list lacks an entry.
     """
-    listed = json.loads((folder / "_METADATA").read_text())["tree_metadata"]
+    metadata = json.loads((folder / "_METADATA").read_text())
     expected = set()
-    for entry in listed.values():
-        # Empty nodes of the tree are listed, too.
-        if entry["value_metadata"]["value_type"] == "jax.Array":
+    for entry in metadata["tree_metadata"].values():
+        if entry["value_metadata"]["value_type"] in _ARRAYS:
             expected.add(".".join(key["key"] for key in entry["key_metadata"]))
 
     base = {"driver": "file", "path": f"{folder}/"}
+    header = _HEADER[metadata.get("use_zarr3", False)]
     database = ts.KvStore.open({"driver": "ocdbt", "base": base}).result()
     stored = set()
     for key in database.list().result():
         name = key.decode()
-        if name.endswith(_HEADER):
-            stored.add(name.removesuffix(_HEADER))
+        if name.endswith(header):
+            stored.add(name.removesuffix(header))
 
     return sorted(expected - stored)
