@@ -2,16 +2,14 @@
 
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import jax
-import numpy as np
 import pytest
 
 from albar_jax.models import PRESETS, create
 from albar_jax.weights.converted import save_converted
+from tests.long_film import write_long_film
 
 RATE = 5
 # Bytes after each picture, which the decoder skips. Held in memory, half an hour of them would be
@@ -47,25 +45,10 @@ print(*peaks)
 
 
 def write_film(path: Path, minutes: int) -> Path:
-    """Writes a film of pictures with padding: one second, again and again."""
-    pictures = np.random.default_rng(0).integers(0, 256, (RATE, 32, 32, 3), np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=RATE)
-        stream.width = stream.height = 32
-        stream.pix_fmt = "yuvj420p"
-        second = []
-        for picture in pictures:
-            second += stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
-        second += stream.encode(None)
-        padded = [bytes(packet) + bytes(PADDING) for packet in second]
-        for number in range(60 * RATE * minutes):
-            packet = av.Packet(padded[number % RATE])
-            packet.pts = packet.dts = number
-            packet.time_base = Fraction(1, RATE)
-            packet.is_keyframe = True
-            packet.stream = stream
-            container.mux(packet)
-    return path
+    """Writes a film of pictures with padding."""
+    return write_long_film(
+        path, minutes, "mjpeg", rate=RATE, size=32, pix_fmt="yuvj420p", padding=PADDING
+    )
 
 
 @pytest.fixture(scope="module")

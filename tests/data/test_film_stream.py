@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import zipfile
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,6 +25,7 @@ from albar_jax.data.film_stream import FilmStream
 from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.errors import StorageError
 from albar_jax.storage.budget import DEFAULT, Budget
+from tests.long_film import write_long_film
 
 # Films of `test_damage` in which decoders mark damage, or fail.
 DAMAGED = ["h264.mp4", "h264.ts", "h264_b.mkv", "hevc.mp4", "mpeg4_b.avi", "mpeg2.ts", "mjpeg.avi"]
@@ -272,33 +272,18 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 MINUTE = 60 * 30
 
 
-def write_long_film(path: Path, minutes: int) -> Path:
-    """Writes a film of noise at 30 frames per second: one second, again and again."""
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (30, 64, 64, 3), np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=30, options={"q:v": "8", "g": "30"})
-        stream.height = stream.width = 64
-        stream.pix_fmt = "yuv420p"
-        packets = []
-        for picture in pictures:
-            packets += stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
-        packets += stream.encode(None)
-        seconds = [bytes(packet) for packet in packets]
-        for number in range(minutes * MINUTE):
-            packet = av.Packet(seconds[number % 30])
-            packet.pts = packet.dts = number
-            packet.time_base = Fraction(1, 30)
-            packet.is_keyframe = number % 30 == 0
-            packet.stream = stream
-            container.mux(packet)
-    return path
-
-
 def test_a_film_of_half_an_hour_needs_the_memory_of_one_minute(tmp_path):
     peaks = []
     for minutes in (1, 30):
-        path = write_long_film(tmp_path / f"{minutes}.mkv", minutes)
+        path = write_long_film(
+            tmp_path / f"{minutes}.mkv",
+            minutes,
+            "mpeg4",
+            rate=30,
+            size=64,
+            pix_fmt="yuv420p",
+            options={"q:v": "8", "g": "30"},
+        )
         command = [sys.executable, "-c", MEASURE, str(path)]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         rows, frames, peak = map(int, printed.split())
