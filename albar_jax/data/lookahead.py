@@ -5,6 +5,7 @@ A mounted bucket takes 0.1 s to answer each query.
 
 import collections
 import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -76,13 +77,13 @@ def chain_ahead(
       Exception: whatever an iterator raises, when its result is due.
     """
     is_closed = threading.Event()
-    waiting: collections.deque[_Results[Out]] = collections.deque()
+    waiting: collections.deque[Handover[Out]] = collections.deque()
 
     with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
-                results: _Results[Out] = _Results(ahead, is_closed)
-                pool.submit(results.fill, function, item)
+                results: Handover[Out] = Handover(ahead, is_closed)
+                pool.submit(results.fill, functools.partial(function, item))
                 waiting.append(results)
                 if len(waiting) == threads:
                     yield from waiting.popleft()
@@ -93,23 +94,25 @@ def chain_ahead(
             is_closed.set()
 
 
-class _Results(Generic[Out]):
-    """The results of one item, passed from a thread to the consumer.
+class Handover(Generic[Out]):
+    """A bounded queue of results, from one or several threads to one consumer.
 
     Args:
       most: number of results that may wait.
       is_closed: set when the consumer has stopped.
+      producers: number of threads that call `fill`.
     """
 
-    def __init__(self, most: int, is_closed: threading.Event):
-        # An exception is raised again for the consumer. None ends the results.
+    def __init__(self, most: int, is_closed: threading.Event, producers: int = 1):
+        # An exception is raised again for the consumer. None ends the results of a thread.
         self._queue: queue.Queue[tuple[Out] | BaseException | None] = queue.Queue(most)
         self._is_closed = is_closed
+        self._producers = producers
 
-    def fill(self, function: Callable[[In], Iterator[Out]], item: In) -> None:
-        """Computes the results; runs in a thread."""
+    def fill(self, produce: Callable[[], Iterator[Out]]) -> None:
+        """Computes results; runs in a thread."""
         try:
-            for result in function(item):
+            for result in produce():
                 if not self._put((result,)):
                     return
             self._put(None)
@@ -118,10 +121,15 @@ class _Results(Generic[Out]):
             self._put(error)
 
     def __iter__(self) -> Iterator[Out]:
-        while (entry := self._queue.get()) is not None:
-            if isinstance(entry, BaseException):
+        running = self._producers
+        while running:
+            entry = self._queue.get()
+            if entry is None:
+                running -= 1
+            elif isinstance(entry, BaseException):
                 raise entry
-            yield entry[0]
+            else:
+                yield entry[0]
 
     def _put(self, entry: tuple[Out] | BaseException | None) -> bool:
         """Waits until the consumer takes an earlier result; returns False after it has stopped."""

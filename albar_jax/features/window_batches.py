@@ -4,9 +4,7 @@ The clips of a batch do not depend on the number of threads, nor on the other vi
 features of a video have the same bytes in every run.
 """
 
-import contextlib
 import dataclasses
-import queue
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -14,13 +12,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data.decode import DecodeError, Decoder
+from albar_jax.data.lookahead import Handover
 from albar_jax.features.crops import View
 from albar_jax.features.film_windows import FilmWindows, Window
 from albar_jax.features.windows import Windows
 from albar_jax.storage.budget import DEFAULT, Budget
-
-# Seconds between two looks at whether the reader has been closed.
-_TICK = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,13 +93,17 @@ class WindowBatches:
         self._numbers = iter(range(len(paths)))
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
-        # Exceptions of a thread are raised again for the caller. None ends a thread.
-        self._items: queue.Queue[ClipBatch | VideoEnd | BaseException | None]
-        self._items = queue.Queue(maxsize=threads)
+
+        num_threads = min(threads, max(1, len(paths)))
+        self._items: Handover[ClipBatch | VideoEnd]
+        self._items = Handover(threads, self._is_closed, producers=num_threads)
         self._threads = []
-        for _ in range(min(threads, max(1, len(paths)))):
+        for _ in range(num_threads):
             # A daemon thread does not block the exit of the program.
-            self._threads.append(threading.Thread(target=self._read_videos, daemon=True))
+            thread = threading.Thread(
+                target=self._items.fill, args=(self._read_videos,), daemon=True
+            )
+            self._threads.append(thread)
 
     def __enter__(self) -> "WindowBatches":
         for thread in self._threads:
@@ -116,39 +116,16 @@ class WindowBatches:
             thread.join()
 
     def __iter__(self) -> Iterator[ClipBatch | VideoEnd]:
-        running = len(self._threads)
-        while running:
-            item = self._items.get()
-            if item is None:
-                running -= 1
-            elif isinstance(item, BaseException):
-                raise item
-            else:
-                yield item
+        return iter(self._items)
 
-    def _read_videos(self) -> None:
+    def _read_videos(self) -> Iterator[ClipBatch | VideoEnd]:
         """Reads videos until none is left; runs in a thread."""
-        try:
-            while (video := self._next_video()) is not None:
-                for item in self._read(video):
-                    if not self._put(item):
-                        return
-            self._put(None)
-        # `__iter__` raises it for the caller.
-        except BaseException as error:
-            self._put(error)
+        while (video := self._next_video()) is not None:
+            yield from self._read(video)
 
     def _next_video(self) -> int | None:
         with self._lock:
             return next(self._numbers, None)
-
-    def _put(self, item: ClipBatch | VideoEnd | BaseException | None) -> bool:
-        """Waits until the caller takes an earlier item; returns False after `__exit__`."""
-        while not self._is_closed.is_set():
-            with contextlib.suppress(queue.Full):
-                self._items.put(item, timeout=_TICK)
-                return True
-        return False
 
     def _read(self, video: int) -> Iterator[ClipBatch | VideoEnd]:
         """Yields the batches and the end of a video."""
