@@ -31,8 +31,9 @@ from albar_jax.terminal import early
 from albar_jax.terminal import last as last
 
 if TYPE_CHECKING:
+    from albar_jax import audit
     from albar_jax.errors import UserError
-    from albar_jax.library import audit, evaluate, fit, load_config, predict
+    from albar_jax.library import evaluate, fit, load_config, predict
     from albar_jax.methods import METHODS, combine
     from albar_jax.methods.base import Method
     from albar_jax.methods.input_gradient import logits_and_input_gradient_norm
@@ -50,7 +51,7 @@ _MODULES = {
     "Method": "albar_jax.methods.base",
     "Outputs": "albar_jax.types",
     "UserError": "albar_jax.errors",
-    "audit": "albar_jax.library",
+    "audit": "albar_jax.audit",
     "combine": "albar_jax.methods",
     "create": "albar_jax.models",
     "evaluate": "albar_jax.library",
@@ -94,7 +95,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     module = importlib.import_module(_MODULES[name])
-    value = getattr(module, _OTHER_NAMES.get(name, name))
+    # The package `audit` is the function of this name itself.
+    value = module
+    if _MODULES[name] != f"{__name__}.{name}":
+        value = getattr(module, _OTHER_NAMES.get(name, name))
     globals()[name] = value
     return value
 

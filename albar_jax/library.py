@@ -1,4 +1,4 @@
-"""The functions of the public API: configs, training, evaluation, prediction, audit.
+"""The functions of the public API: configs, training, evaluation, prediction.
 
 They import JAX when they are called, if they need it.
 """
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from albar_jax.report.audit import audit_results, write_audit
 from albar_jax.storage import json_files
 
 if TYPE_CHECKING:
@@ -133,28 +132,6 @@ def predict(
         windows = window_records(video, model.classes)
         records.append(video_record(video, model.classes) | {"windows": windows})
     return records
-
-
-def audit(predictions: Paths, out: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Measures the bias of any model from its predictions, without JAX and without the model.
-
-    Args:
-      predictions: a folder with a CSV file for each test set, named after it (`hmdb51.csv`,
-        `hmdb51_scuba_places365.csv`), or several folders. Columns: `id,label,pred` or
-        `id,label,prob_0,prob_1,...`.
-      out: folder for results.json, results.md and report.html; None writes nothing.
-
-    Returns:
-      The content of results.json, see `albar_jax.report.outputs`. All figures are in percent.
-
-    Raises:
-      UserError: files that belong to no benchmark, contradict each other, or are malformed.
-    """
-    if out is None:
-        return audit_results(_listed(predictions))
-
-    write_audit(_listed(predictions), out)
-    return json_files.read(Path(out) / "results.json")
 
 
 def _listed(paths: Paths) -> list[str | os.PathLike[str]]:

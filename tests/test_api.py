@@ -13,7 +13,15 @@ import albar_jax
 
 ROOT = Path(__file__).parent.parent
 NAMES = [name for name in albar_jax.__all__ if name != "__version__"]
-FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(albar_jax, name))]
+
+
+def function_of(name: str) -> object:
+    """The package `audit` can be called."""
+    value = getattr(albar_jax, name)
+    return value.__call__ if inspect.ismodule(value) else value
+
+
+FUNCTIONS = [name for name in NAMES if inspect.isroutine(function_of(name))]
 CLASSES = [name for name in NAMES if inspect.isclass(getattr(albar_jax, name))]
 TABLES = [name for name in NAMES if isinstance(getattr(albar_jax, name), dict)]
 # A verb in the third person, as in "Returns" and "Applies".
@@ -46,7 +54,7 @@ def test_every_public_name_is_described_in_the_docstring_of_the_package():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_public_function_is_documented_and_typed(name):
-    function = getattr(albar_jax, name)
+    function = function_of(name)
     document = inspect.getdoc(function)
     first_line = document.splitlines()[0]
     assert VERB.match(first_line), first_line
@@ -96,6 +104,18 @@ def test_the_package_and_the_audit_do_not_import_jax(tmp_path):
         "print(results['models'][0]['rows']['iid'], 'jax' in sys.modules)"
     )
     assert printed == "50.0 False\n"
+
+
+def test_the_audit_can_be_called_however_it_was_imported(tmp_path):
+    (tmp_path / "hmdb51.csv").write_text("id,label,pred\na,0,0\nb,1,0\n")
+    imports = ("import albar_jax.audit as audit", "from albar_jax import audit")
+    for line in imports:
+        printed = in_new_process(
+            f"import sys\n{line}\n"
+            f"results = audit({str(tmp_path)!r})\n"
+            "print(results['models'][0]['rows']['iid'], {'jax', 'torch'} & set(sys.modules))"
+        )
+        assert printed == "50.0 set()\n"
 
 
 def test_an_audit_writes_what_it_returns(tmp_path):

@@ -1,0 +1,113 @@
+"""Opens the models that can be audited, `KIND:LOCATION[?option=value[&option=value]]`.
+
+    python:MODULE:FUNCTION  your own function, or FILE.py:FUNCTION: it takes a clip, uint8
+                            (T, H, W, 3), and returns probabilities, a class number, or None
+
+`albar_jax/audit/models/<module>.py` describes each kind. A new one is a file and a line here.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+
+from albar_jax.audit.models import option_texts
+from albar_jax.audit.models.base import Answer, AuditModel, Options, Sampling
+from albar_jax.errors import UserError
+from albar_jax.terminal.flags import suggestion
+
+__all__ = ["ADAPTERS", "Adapter", "Answer", "AuditModel", "Options", "Sampling", "open_model"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapter:
+    """A kind of model.
+
+    Attributes:
+      module: module with `open(location: str, options: Options) -> AuditModel`. It is imported when
+        a model is opened.
+      options: names of the options that the kind takes.
+      packages: modules that it needs besides the requirements of this package.
+      extra: extra of this package that installs them; "" if there are none.
+    """
+
+    module: str
+    options: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+
+
+ADAPTERS: dict[str, Adapter] = {
+    "python": Adapter(
+        "albar_jax.audit.models.python", options=("classes", "frames", "fps", "stride")
+    ),
+}
+
+
+def open_model(spec: str, options: Options | None = None) -> AuditModel:
+    """Opens a model.
+
+    Args:
+      spec: the model as written on the command line; see the module.
+      options: options of all models, which those of `spec` replace.
+
+    Raises:
+      UserError: the kind is unknown, a package is missing, or the model cannot be opened.
+    """
+    kind, location, texts = split_spec(spec)
+    adapter = ADAPTERS[kind]
+    _check_packages(kind, adapter)
+
+    common = Options() if options is None else options
+    # Options of all models concern only the kinds that take them.
+    values = {name: getattr(common, name) for name in adapter.options}
+    for name, text in texts.items():
+        values[name] = option_texts.parse(name, text)
+
+    module = importlib.import_module(adapter.module)
+    return module.open(location, Options(**values))
+
+
+def split_spec(spec: str) -> tuple[str, str, dict[str, str]]:
+    """Returns the kind, the location and the texts of the options of a model.
+
+    Raises:
+      UserError: the kind is unknown, or does not take an option.
+    """
+    # A location may contain colons, so only the first one separates.
+    kind, colon, rest = spec.partition(":")
+    if kind not in ADAPTERS or not colon:
+        raise UserError(
+            f"{spec!r} names no model; write KIND:LOCATION, with a kind of "
+            f"{', '.join(ADAPTERS)}{suggestion(kind, ADAPTERS)}"
+        )
+
+    location, _, query = rest.partition("?")
+    if not location:
+        raise UserError(f"{spec!r} names no model; write its location after {kind}:")
+
+    texts = {}
+    known = ADAPTERS[kind].options
+    pairs = query.split("&") if query else ()
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name not in known or not text:
+            remedy = f"write {'=... or '.join(known)}=..." if known else "it has none"
+            raise UserError(
+                f"{spec!r}: {name!r} is not an option of {kind}, or has no value; {remedy}"
+            )
+        texts[name] = text
+    return kind, location, texts
+
+
+def _check_packages(kind: str, adapter: Adapter) -> None:
+    """Raises UserError if a package that a kind needs is not installed."""
+    missing = []
+    for package in adapter.packages:
+        if importlib.util.find_spec(package) is None:
+            missing.append(package)
+
+    if missing:
+        raise UserError(
+            f"models of the kind {kind}: need {' and '.join(missing)}; install this package with "
+            f"its extra, as in pip install 'albar_jax[{adapter.extra}]'"
+        )

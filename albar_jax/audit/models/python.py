@@ -1,0 +1,131 @@
+"""Asks a Python function: MODULE:FUNCTION, or FILE.py:FUNCTION.
+
+The function takes a clip, uint8 (T, H, W, 3), RGB. It returns class probabilities (K,), the number
+of a class, or None if it abstains. By default a clip has all frames of its video. This runs the
+code of the module, so name only your own.
+
+Weights that the function loads are not known here. Its answers are therefore kept only until the
+command has finished, unless the function has an attribute `fingerprint`, a text that changes with
+the weights.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from albar_jax.audit.models import class_list, digest
+from albar_jax.audit.models.base import Answer, Options, Sampling
+from albar_jax.errors import UserError
+
+
+class PythonModel:
+    """A function of the user; see `base.AuditModel`."""
+
+    def __init__(self, location: str, options: Options):
+        module_name, function_name = _split(location)
+        module = _import(module_name)
+        self._function = _function(module, function_name, location)
+        self._location = location
+
+        self.name = function_name
+        self.sampling = Sampling(options.frames, options.fps, options.stride)
+        self.classes = class_list.read(options.classes)
+
+        stated = getattr(self._function, "fingerprint", None)
+        self.keeps_answers = isinstance(stated, str)
+        files: list[str | os.PathLike[str]] = [module.__file__] if module.__file__ else []
+        self.fingerprint = digest.fingerprint(
+            "python", files, function_name, stated, digest.settings_of(options)
+        )
+
+    def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
+        """Calls the function for each clip."""
+        return [_checked(self._function(clip), self._location) for clip in clips]
+
+
+def open(location: str, options: Options) -> PythonModel:
+    """Imports the module of a function.
+
+    Raises:
+      UserError: the module or the function does not exist, or the module cannot be imported.
+    """
+    return PythonModel(location, options)
+
+
+def _split(location: str) -> tuple[str, str]:
+    module, colon, function = location.rpartition(":")
+    if not colon or not module or not function:
+        raise UserError(
+            f"'python:{location}' names no function; write python:MODULE:FUNCTION or "
+            "python:FILE.py:FUNCTION"
+        )
+    return module, function
+
+
+def _import(name: str) -> ModuleType:
+    """Imports a module by its name or file; its folder, or the current one, may be imported from.
+
+    Raises:
+      UserError: it does not exist, or raises an error.
+    """
+    is_file = name.endswith(".py")
+    path = Path(name).expanduser()
+    if is_file and not path.is_file():
+        raise UserError(f"there is no file {name}; write python:FILE.py:FUNCTION")
+
+    folder = str(path.resolve().parent) if is_file else os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return _load_file(path) if is_file else importlib.import_module(name)
+    # The user's module may raise anything.
+    except Exception as error:
+        raise UserError(
+            f"cannot import {name}: {type(error).__name__}: {error}; correct it, or name another "
+            "module"
+        ) from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A path that ends in .py always has a loader.
+    if spec is None or spec.loader is None:
+        raise ImportError("it is not a Python file")
+
+    module = importlib.util.module_from_spec(spec)
+    # Classes that the module defines look it up by its name.
+    sys.modules.setdefault(path.stem, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _function(module: ModuleType, name: str, location: str) -> Callable[[np.ndarray], Any]:
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UserError(f"python:{location}: {module.__name__} has no function {name}")
+    return function
+
+
+def _checked(answer: Any, location: str) -> Answer:
+    """Returns the answer of a function in our types. Raises UserError for any other."""
+    if answer is None:
+        return None
+
+    # PyTorch's tensors on the CPU are arrays, too.
+    array = np.asarray(answer)
+    is_whole = np.issubdtype(array.dtype, np.integer)
+    if is_whole and array.ndim == 0:
+        return int(array)
+    if array.ndim == 1 and array.size and np.issubdtype(array.dtype, np.number):
+        return array.astype(np.float32)
+    raise UserError(
+        f"python:{location} returned {type(answer).__name__} of shape {array.shape} and dtype "
+        f"{array.dtype}; return probabilities (K,), the number of a class, or None"
+    )
