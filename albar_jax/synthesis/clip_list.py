@@ -17,7 +17,7 @@ class Clip:
 
     Attributes:
       id: id in the manifest of the clips. SCUBA's ids are `<video id>__<copy>`; SCUFO and Confl-FG
-        clips keep the id of their SCUBA clip.
+        clips keep the id of their SCUBA clip. Clips of other sets keep the id of their video.
       file: path in the folder of clips.
       label: name of the class.
       source: path of the file from which it is made, a video or a SCUBA clip.
@@ -88,6 +88,30 @@ def list_copies(manifest: Manifest, copies: int, suffix: str) -> list[SourceVide
             file = f"{name}__{copy}{suffix}"
             clips.append(Clip(f"{video}__{copy}", file, manifest.classes[label], path))
         videos.append(SourceVideo(video, path, tuple(clips)))
+
+    return videos
+
+
+def list_videos(manifest: Manifest, suffix: str) -> list[SourceVideo]:
+    """Lists one clip to make of each video of a manifest, with the id of the video.
+
+    Args:
+      manifest: the videos.
+      suffix: suffix of the clips' files, with the dot.
+
+    Returns:
+      The videos in the order of the manifest, each with one clip `<video><suffix>`.
+
+    Raises:
+      UserError: two videos would have the same file name.
+    """
+    videos = []
+    names = file_names(manifest.ids)
+    for video, name, path, label in zip(
+        manifest.ids, names, manifest.paths, manifest.labels, strict=True
+    ):
+        clip = Clip(video, f"{name}{suffix}", manifest.classes[label], path)
+        videos.append(SourceVideo(video, path, (clip,)))
 
     return videos
 

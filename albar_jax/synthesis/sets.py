@@ -62,7 +62,7 @@ def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Clip
     # A wrong --masks is reported now, not once for each video.
     maker.foregrounds.check()
     videos = clip_list.list_copies(manifest, copies, f".{maker.form}")
-    return _make(maker, videos, manifest.classes, target)
+    return make_clips(maker, videos, manifest.classes, target)
 
 
 def scufo(
@@ -89,7 +89,7 @@ def scufo(
         min_area = 0.0
 
     maker = Scufo(_digest(source), seed, foregrounds, min_area)
-    return _make(maker, scuba_set.videos, scuba_set.classes, target)
+    return make_clips(maker, scuba_set.videos, scuba_set.classes, target)
 
 
 def conflfg(
@@ -120,7 +120,7 @@ def conflfg(
     foregrounds = _foregrounds(source, scuba_set, masks)
 
     maker = Conflicting(foregrounds, scuba_set.videos, _digest(source), seed, form, min_visible)
-    return _make(maker, scuba_set.videos, scuba_set.classes, target)
+    return make_clips(maker, scuba_set.videos, scuba_set.classes, target)
 
 
 def leakage(source: Path, *, masks: str | None, true_masks: str | None, jobs: int) -> list[str]:
@@ -198,10 +198,21 @@ def _foregrounds_of_stills(
         return None
 
 
-def _make(
+def make_clips(
     maker: SetMaker, videos: Sequence[SourceVideo], classes: Sequence[str], target: Target
 ) -> ClipSet:
-    _write_classes(target.manifest.with_name(CLASSES_FILE), classes)
+    """Makes the clips of a set, its class names and, once all shards are done, its contact sheet.
+
+    Args:
+      maker: makes the clips of a video.
+      videos: the videos of all shards, with their clips.
+      classes: class names in the order of their numbers.
+      target: destination of the set.
+
+    Raises:
+      UserError: the folder holds other files, or no video can be used.
+    """
+    write_classes(target.manifest.with_name(CLASSES_FILE), classes)
 
     clip_set = make_set(
         maker, videos, target.folder, target.manifest, jobs=target.jobs, shard=target.shard
@@ -214,10 +225,14 @@ def _make(
     return dataclasses.replace(clip_set, notes=maker.notes(clip_set.rows))
 
 
-def _write_classes(file: Path, classes: Sequence[str]) -> None:
+def write_classes(file: Path, classes: Sequence[str]) -> None:
     """Writes the names of all classes.
 
     Clips may exist for a few classes only. Without the file these would be renumbered.
+
+    Args:
+      file: path of the file.
+      classes: class names in the order of their numbers.
 
     Raises:
       UserError: the file exists with other names.
