@@ -118,6 +118,7 @@ class _TimedVideo:
         self._seconds = seconds
         self._name = name
         self._is_late = False
+        self.fps = video.fps
 
     def __enter__(self) -> Video:
         self._video.__enter__()
@@ -234,7 +235,7 @@ def _open_with_decord(film: PyAVVideo, source: str | bytes, name: str, budget: B
     # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else access.read_bytes(source)
     size = first.height, first.width
-    return decord.DecordVideo(content, name, len(film), size=size, budget=budget)
+    return decord.DecordVideo(content, name, len(film), size=size, fps=film.fps, budget=budget)
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

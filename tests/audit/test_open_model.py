@@ -130,6 +130,7 @@ def test_a_module_that_raises_is_named(tmp_path):
         ("fps", "7.5", 7.5),
         ("size", "112", 112),
         ("device", "cuda:1", "cuda:1"),
+        ("seed", "4294967295", (1 << 32) - 1),
     ],
 )
 def test_options_are_parsed(name, text, value):

@@ -45,6 +45,10 @@ class Options:
       mean: mean of each color that is subtracted, for pixels in 0..1.
       std: standard deviation of each color, for pixels in 0..1.
       device: device of the framework, such as "cpu" or "cuda:1"; None takes all.
+      dtype: numbers of the network, such as "float16".
+      seed: random seed of weights that are drawn.
+      revision: revision of a model on a hub.
+      checkpoint: checkpoint of a training run: "best", "last" or a step.
     """
 
     weights: str | None = None
@@ -56,6 +60,10 @@ class Options:
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     device: str | None = None
+    dtype: str | None = None
+    seed: int | None = None
+    revision: str | None = None
+    checkpoint: str | None = None
 
 
 class AuditModel(Protocol):

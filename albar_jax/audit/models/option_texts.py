@@ -7,6 +7,7 @@ from typing import Any
 
 from albar_jax.errors import UserError
 from albar_jax.files import local_path
+from albar_jax.terminal import flags
 
 # More would not be a clip.
 _MOST = 1 << 20
@@ -43,6 +44,13 @@ def _count(name: str, text: str) -> int:
     is_number = text.isascii() and text.isdecimal()
     if not is_number or not 1 <= int(text[:20]) <= _MOST:
         raise UserError(f"{name} is {text!r}, which is not a number from 1 to {_MOST:,}")
+    return int(text)
+
+
+def _seed(name: str, text: str) -> int:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(flags.SEEDS))
+    if not is_number or int(text) >= flags.SEEDS:
+        raise UserError(f"{name} is {text!r}, which is not a number from 0 to {flags.SEEDS - 1:,}")
     return int(text)
 
 
@@ -85,4 +93,8 @@ PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "mean": _colors,
     "std": _colors,
     "device": _text,
+    "dtype": _text,
+    "seed": _seed,
+    "revision": _text,
+    "checkpoint": _text,
 }

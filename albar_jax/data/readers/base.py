@@ -21,7 +21,13 @@ class DecodeError(Exception):
 
 
 class Video(Protocol):
-    """An open video. Use it as a context manager, in the process (and thread) that opened it."""
+    """An open video. Use it as a context manager, in the process (and thread) that opened it.
+
+    Attributes:
+      fps: average frames per second; None if the video has no times.
+    """
+
+    fps: float | None
 
     def __enter__(self) -> "Video": ...
 
@@ -48,6 +54,12 @@ class Video(Protocol):
           DecodeError: a frame cannot be read, or the frames exceed the budget.
         """
         ...
+
+
+class Untimed:
+    """A video of pictures, which have no times."""
+
+    fps: float | None = None
 
 
 def whole(height: int, width: int) -> tuple[int, int, int, int]:

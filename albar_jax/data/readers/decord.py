@@ -115,6 +115,7 @@ class DecordVideo:
       name: name of the video for messages.
       count: number of frames that PyAV finds.
       size: (height, width) of all frames.
+      fps: average frames per second; None if the film has no times.
       budget: limits of one `read`.
 
     Raises:
@@ -128,11 +129,13 @@ class DecordVideo:
         count: int,
         *,
         size: tuple[int, int],
+        fps: float | None = None,
         budget: Budget = DEFAULT,
     ):
         import decord
 
         self.name = name
+        self.fps = fps
         self._size = size
         self._budget = budget
         self._count = count

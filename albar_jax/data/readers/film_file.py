@@ -68,6 +68,12 @@ class FilmFile:
         """Returns the name of the codec, as ffmpeg calls it."""
         return self._codec.codec.canonical_name
 
+    @property
+    def fps(self) -> float | None:
+        """Returns the average number of frames in a second; None if the film has no times."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return float(rate) if rate else None
+
     def close(self) -> None:
         """Closes the film."""
         self._close_file()

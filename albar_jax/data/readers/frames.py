@@ -23,6 +23,7 @@ from albar_jax.data.readers.base import (
     Clip,
     DecodeError,
     Shrink,
+    Untimed,
     check_indices,
     reason_of,
     whole,
@@ -44,7 +45,7 @@ MAX_BYTES = 1 << 26
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})([^0-9]*)", re.DOTALL)
 
 
-class FramesVideo:
+class FramesVideo(Untimed):
     """An open video made of images; see `readers.base.Video`.
 
     Args:

@@ -43,6 +43,9 @@ class PyAVVideo:
       form: name of the container; None detects it.
       lenient: whether to return damaged frames as the decoder conceals them.
       budget: limits on the bytes of the film and on the pixels of one `read`.
+
+    Attributes:
+      fps: average frames per second; None if the film has no times.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class PyAVVideo:
         self._film = Film(source, name, form, lenient=lenient, budget=budget)
         self._timeline = self._film.timeline
         try:
+            self.fps = self._film.fps
             self._crop = crop_filters(self._film.container_name, self._film.stream)
             self._count = self._count_frames()
             if not self._count:

@@ -59,12 +59,6 @@ class StreamedFilm(FilmFile):
         self._count = counts.packets
         self._lead = counts.keyframe or 0
 
-    @property
-    def fps(self) -> float | None:
-        """Returns the average number of frames in a second; None if the film has no times."""
-        rate = self.stream.average_rate or self.stream.guessed_rate
-        return float(rate) if rate else None
-
     def frames(self) -> Iterator[tuple[int, av.VideoFrame, bool]]:
         """Yields (number, frame, is damaged) in display order.
 
