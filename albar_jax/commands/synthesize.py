@@ -14,10 +14,12 @@ from collections.abc import Callable
 from albar_jax import masks
 from albar_jax.data.manifest import read_manifest
 from albar_jax.masks.rules import MaskRules
-from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, sets, waterbirds
+from albar_jax.synthesis import conflicting, hat, leakage, presets, scuba, scufo, sets, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.hat import emptying
+from albar_jax.synthesis.hat import sets as hat_sets
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import ACTOR, STILL
 from albar_jax.terminal import flags
@@ -50,6 +52,7 @@ def add_arguments(parser: flags.Parser) -> None:
         ("scuba", scuba, (_add_videos, _add_masks, _add_backgrounds, _add_rules, *work)),
         ("scufo", scufo, (*mask_groups, _add_frames, _add_work)),
         ("conflfg", conflicting, (*mask_groups, _add_still, *work)),
+        ("hat", hat, (_add_videos, _add_masks, _add_hat, _add_true_masks, _add_rules, *work)),
         ("preset", presets, (*preset_groups, *work)),
         ("leakage", leakage, (*mask_groups, _add_true_masks, flags.Parser.add_jobs)),
         ("waterbirds", waterbirds, (_add_birds, _add_work)),
@@ -70,6 +73,7 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
         "scuba": _scuba,
         "scufo": _scufo,
         "conflfg": _conflfg,
+        "hat": _hat,
         "preset": _preset,
         "leakage": _leakage,
         "waterbirds": _waterbirds,
@@ -78,10 +82,7 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
 
 
 def _scuba(args: argparse.Namespace) -> None:
-    rules = MaskRules(
-        **{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)}
-    )
-    foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
+    foregrounds = Foregrounds(args.masks, _rules(args), str(args.out.parent))
     maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
     videos = read_manifest(args.manifest, split=args.split)
     clips = sets.scuba(videos, maker, args.copies, _target(args))
@@ -107,6 +108,17 @@ def _leakage(args: argparse.Namespace) -> None:
     show(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs))
 
 
+def _hat(args: argparse.Namespace) -> None:
+    folder = str(args.out.parent)
+    foregrounds = Foregrounds(args.masks, _rules(args), folder)
+    true = Foregrounds(args.true_masks, folder=folder) if args.true_masks else None
+    names = {field.name for field in dataclasses.fields(hat_sets.Options)} - {"foregrounds", "true"}
+    options = {name: getattr(args, name) for name in names}
+    order = hat_sets.Options(foregrounds=foregrounds, true=true, **options)
+    hat_sets.make(read_manifest(args.manifest, split=args.split), order, show)
+    show(*foregrounds.notes())
+
+
 def _preset(args: argparse.Namespace) -> None:
     names = {field.name for field in dataclasses.fields(presets.PresetOptions)} - {"backgrounds"}
     order = presets.PresetOptions(
@@ -119,6 +131,12 @@ def _waterbirds(args: argparse.Namespace) -> None:
     sources = waterbirds.Sources(args.cub, args.segmentations, args.places)
     options = {"seed": args.seed, "metadata": args.metadata, "jobs": args.jobs, "shard": args.shard}
     show(*waterbirds.make(sources, args.out, **options))
+
+
+def _rules(args: argparse.Namespace) -> MaskRules:
+    return MaskRules(
+        **{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)}
+    )
 
 
 def _target(args: argparse.Namespace) -> sets.Target:
@@ -235,6 +253,39 @@ def _add_rules(command: flags.Parser) -> None:
             metavar=None if choices else _METAVARS[type(field.default)],
             help=_RULES[field.name],
         )
+
+
+def _add_hat(command: flags.Parser) -> None:
+    command.add_argument(
+        "--sets",
+        nargs="+",
+        choices=hat_sets.SETS,
+        default=hat_sets.SETS,
+        help="sets to make",
+    )
+    command.add_argument(
+        "--widen",
+        type=int,
+        default=emptying.WIDEN,
+        metavar="N",
+        help="number of pixels by which a person is widened before it is removed from its scene",
+    )
+    command.add_argument(
+        "--copies", type=int, default=1, metavar="N", help="number of swaps of each kind per video"
+    )
+    command.add_argument(
+        "--color",
+        type=_level,
+        nargs=3,
+        metavar=("R", "G", "B"),
+        help="background of the human-only clips, 0 to 255, instead of the mean color",
+    )
+
+
+def _level(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,3}", text) or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a color value from 0 to 255")
+    return int(text)
 
 
 def _add_preset(command: flags.Parser) -> None:

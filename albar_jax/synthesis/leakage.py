@@ -7,6 +7,10 @@ set and made better masks (ALBAR Sec. 4).
 With more accurate pixel masks the surviving background is measured. Without them it is unknown. Two
 figures then describe the masks: the background that would survive if they were slightly too wide
 everywhere, and their similarity to boxes.
+
+HAT's background-only clips have the opposite fault: masks that are too narrow leave a part of the
+person. With more accurate masks this part is measured. Without them, it is the part that would be
+left if the masks were slightly too narrow everywhere.
 """
 
 import dataclasses
@@ -21,8 +25,8 @@ from jaxtyping import Bool, Float
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.reading import size_of
 from albar_jax.errors import UserError
+from albar_jax.masks import pixels
 from albar_jax.masks.base import NoMask
-from albar_jax.masks.pixels import bounding_box
 from albar_jax.storage.journal import Row
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.clip_list import SourceVideo
@@ -40,10 +44,13 @@ class Leakage:
     Attributes:
       foregrounds: the masks in use.
       true: more accurate masks to compare with; None only estimates.
+      widen: pixels by which persons are widened before they are removed from their scenes; None
+        if none is removed.
     """
 
     foregrounds: Foregrounds
     true: Foregrounds | None = None
+    widen: int | None = None
 
     def __call__(self, video: SourceVideo) -> Row | str:
         """Returns the figures of a video, or the reason why there are none."""
@@ -53,16 +60,36 @@ class Leakage:
             masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size)
 
             if self.true is None:
-                return {"id": video.id, "frames": len(frame_ids), **estimate(masks)}
+                return {"id": video.id, "frames": len(frame_ids), **self._estimate(masks)}
 
             true, true_ids = self.true.masks_of(video.id, video.path, size)
             # Only frames that have both masks can be compared.
             _, ours, theirs = np.intersect1d(frame_ids, true_ids, return_indices=True)
             if not len(ours):
                 return "no frame has both masks"
-            return {"id": video.id, "frames": len(ours), **measure(masks[ours], true[theirs])}
+            figures = self._measure(masks[ours], true[theirs])
+            return {"id": video.id, "frames": len(ours), **figures}
         except (DecodeError, NoMask) as error:
             return str(error)
+
+    def _estimate(self, masks: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
+        figures = estimate(masks)
+        if self.widen is not None:
+            # The person would reach MARGIN pixels beyond its mask.
+            wide = pixels.grow(masks, MARGIN)
+            left = (wide & ~pixels.grow(masks, self.widen)).sum()
+            figures["left_if_narrow"] = _share(left, wide.sum())
+        return figures
+
+    def _measure(
+        self, masks: Bool[np.ndarray, "t h w"], true: Bool[np.ndarray, "t h w"]
+    ) -> dict[str, float]:
+        figures = measure(masks, true)
+        if self.widen is not None:
+            removed = pixels.grow(masks, self.widen)
+            figures["person_left"] = _share((true & ~removed).sum(), true.sum())
+            figures["scene_removed"] = _share((removed & ~true).sum(), (~true).sum())
+        return figures
 
 
 def measure(masks: Bool[np.ndarray, "t h w"], true: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
@@ -105,7 +132,7 @@ def estimate(masks: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
         eroded.append(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1))
     narrow = np.stack(eroded) > 0
 
-    boxes = sum(mask[bounding_box(mask)].size for mask in masks)
+    boxes = sum(mask[pixels.bounding_box(mask)].size for mask in masks)
     return {
         "kept_if_wide": _share((masks & ~narrow).sum(), (~narrow).sum()),
         "box_fill": _share(masks.sum(), boxes),
@@ -168,17 +195,30 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
     """Describes the mean figures, given as formatted percentages."""
     masks = measurer.foregrounds.spec
     if measurer.true is not None:
-        return [
+        lines = [
             f"{masks} against {measurer.true.spec}: {percent['background_kept']} of the true "
             f"background survives; {percent['background_in_mask']} of the masks is background; "
             f"{percent['actor_lost']} of the actor is lost"
         ]
-    return [
+        if measurer.widen is not None:
+            lines.append(
+                f"without the person, {percent['person_left']} of it is left; "
+                f"{percent['scene_removed']} of the true background is replaced, too"
+            )
+        return lines
+
+    lines = [
         f"{masks}: {percent['kept_if_wide']} of the background would survive if the masks were "
         f"{MARGIN} pixels too wide; they fill {percent['box_fill']} of the boxes around them",
         "note: the surviving share can be measured only against better masks; give them with "
         "--true-masks",
     ]
+    if measurer.widen is not None:
+        lines.append(
+            f"without the person, {percent['left_if_narrow']} of it would be left if the masks "
+            f"were {MARGIN} pixels too narrow"
+        )
+    return lines
 
 
 def _share(part: int, whole: int) -> float:

@@ -1,0 +1,149 @@
+"""Makes HAT's action swaps: the person of a video in the emptied scene of another class."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+
+from albar_jax.data.decode import open_video
+from albar_jax.data.readers.base import Video
+from albar_jax.data.reading import size_of, spans
+from albar_jax.masks import pixels
+from albar_jax.storage.journal import Row
+from albar_jax.synthesis.clip_list import Clip, SourceVideo
+from albar_jax.synthesis.clip_writer import ClipFormat, open_clip
+from albar_jax.synthesis.composite import paste
+from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
+from albar_jax.synthesis.hat import fitting
+from albar_jax.synthesis.hat.emptying import WIDEN, empty
+from albar_jax.synthesis.hat.pairing import Choice, Pair, choose
+from albar_jax.synthesis.hat.scenes import Scenes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Masked:
+    """An open video and its masks.
+
+    Attributes:
+      video: the open video.
+      masks: pixels of the person, bool (N, H, W).
+      frame_ids: numbers of the frames with masks, from 0, int (N,).
+    """
+
+    video: Video
+    masks: Bool[np.ndarray, "n h w"]
+    frame_ids: Int[np.ndarray, " n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Swap:
+    """A maker of action swaps; see sets.SetMaker.
+
+    Attributes:
+      foregrounds: the masks of the persons.
+      scenes: the emptied scenes.
+      choice: how scenes are chosen; see `pairing.choose`.
+      seed: random seed.
+      widen: pixels by which a person is widened before it is removed.
+      form: file format of the clips.
+    """
+
+    foregrounds: Foregrounds
+    scenes: Scenes
+    choice: Choice
+    seed: int = 0
+    widen: int = WIDEN
+    form: ClipFormat = "zip"
+    kind = "hat_swap"
+
+    def settings(self) -> Mapping[str, Any]:
+        """Implements runner.Maker."""
+        return {
+            "seed": self.seed,
+            "choice": self.choice,
+            "scenes": self.scenes.digest,
+            "format": self.form,
+        }
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Describes the scenes, and counts persons that are cut off; see sets.SetMaker."""
+        distance = np.mean([float(row["distance"]) for row in rows])
+        used = len({row["scene"] for row in rows})
+        lines = [
+            f"{used:,} scenes are used; their mean distance to the own scene is {distance:.3f}"
+        ]
+
+        cut = sum(float(row["kept"]) < 1 for row in rows)
+        if cut:
+            lines.append(
+                f"note: in {cut:,} clips a part of the person is outside of the scene, whose shape "
+                "differs"
+            )
+        return lines
+
+    def make(self, video: SourceVideo, folder: Path) -> list[Row]:
+        """Writes the clips of a video; see runner.Maker."""
+        with open_video(video.path) as frames_of:
+            person = self._masked(video, frames_of)
+            label = video.clips[0].label
+            copies = len(video.clips)
+            pairs = choose(self.scenes, self.choice, self.seed, video.id, label, copies)
+            return [
+                self._write(clip, person, pair, folder)
+                for clip, pair in zip(video.clips, pairs, strict=True)
+            ]
+
+    def _write(self, clip: Clip, person: _Masked, pair: Pair, folder: Path) -> Row:
+        other = self.scenes.videos[pair.number]
+        masks = person.masks
+        with open_video(other.path) as frames_of:
+            scene = self._masked(other, frames_of)
+            size = fitting.scaled_size(masks.shape[1:], scene.masks.shape[1:], len(masks))
+            shift = fitting.find_shift(masks, fitting.centre(scene.masks), size)
+            moved = fitting.move(masks, shift, size)
+
+            backgrounds = self._backgrounds(scene, pair.number, size, len(masks))
+            with open_clip(folder / clip.file, self.form) as add_frames:
+                for span, background in backgrounds:
+                    frames = person.video.read(person.frame_ids[span])
+                    frames = fitting.move(frames, shift, size)
+                    add_frames(paste(frames, moved[span], background))
+
+        return {
+            "id": clip.id,
+            "scene": other.id,
+            "scene_label": other.clips[0].label,
+            "distance": f"{pair.distance:.4f}",
+            "seed": self.seed,
+            "masks": self.foregrounds.spec,
+            "rules": rules_to_text(self.foregrounds.rules),
+            "widen": self.widen,
+            "frames": len(masks),
+            "area": f"{moved.mean():.4f}",
+            "kept": f"{moved.sum() / masks.sum():.4f}",
+            "down": shift[0],
+            "right": shift[1],
+        }
+
+    def _backgrounds(
+        self, scene: _Masked, number: int, size: tuple[int, int], count: int
+    ) -> Iterator[tuple[slice, UInt8[np.ndarray, "t h w 3"]]]:
+        """Yields spans of the clip's frames with the emptied scene of each."""
+        removed = pixels.grow(scene.masks, self.widen)
+        picture = self.scenes.picture(number)
+        matched = fitting.match_frames(count, len(removed))
+
+        # The larger of both sizes limits the frames in memory.
+        largest = max(removed.shape[1:], size, key=lambda sides: sides[0] * sides[1])
+        for span in spans(count, (count, *largest)):
+            chosen = matched[span]
+            frames = scene.video.read(scene.frame_ids[chosen])
+            yield span, fitting.resize(empty(frames, removed[chosen], picture), *size)
+
+    def _masked(self, video: SourceVideo, frames_of: Video) -> _Masked:
+        """Reads the masks of an open video. Raises NoMask if it has none."""
+        masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size_of(frames_of))
+        return _Masked(frames_of, masks, frame_ids)
