@@ -2,6 +2,8 @@
 
     python:MODULE:FUNCTION  your own function, or FILE.py:FUNCTION: it takes a clip, uint8
                             (T, H, W, 3), and returns probabilities, a class number, or None
+    torchvision:NAME        a video network of torchvision, such as r3d_18?weights=DEFAULT or FILE
+    hf:FOLDER or hf:NAME    a video classifier of Hugging Face's transformers, with its processor
 
 `albar_jax/audit/models/<module>.py` describes each kind. A new one is a file and a line here.
 """
@@ -39,6 +41,18 @@ class Adapter:
 ADAPTERS: dict[str, Adapter] = {
     "python": Adapter(
         "albar_jax.audit.models.python", options=("classes", "frames", "fps", "stride")
+    ),
+    "torchvision": Adapter(
+        "albar_jax.audit.models.torchvision",
+        options=("weights", "classes", "frames", "fps", "stride", "device", "dtype", "seed"),
+        packages=("torch", "torchvision"),
+        extra="audit-torch",
+    ),
+    "hf": Adapter(
+        "albar_jax.audit.models.hf",
+        options=("classes", "frames", "fps", "stride", "device", "dtype", "revision"),
+        packages=("torch", "torchvision", "transformers"),
+        extra="audit-hf",
     ),
 }
 
