@@ -15,9 +15,11 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
 
-# The tests that need PyTorch, in an environment of their own: JAX's tests run without PyTorch.
+# The tests that need PyTorch or kinds of audited models, in an environment of their own: JAX's tests
+# run without these packages.
 test-torch: .venv-torch/.done
-	.venv-torch/bin/python -m pytest -n $(or $(JOBS),2) $$(grep -lr 'importorskip("torch")' tests --include='test_*.py')
+	.venv-torch/bin/python -m pytest -n $(or $(JOBS),2) --dist worksteal \
+	  $$(grep -lrE 'importorskip\("(torch|torchvision|transformers|onnxruntime)"\)' tests --include='test_*.py')
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -71,9 +73,9 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 
 # PyTorch beside the packages of $(VENV), which a .pth file adds to the search path.
 # TORCH and pip's own settings choose another build, such as one for the CPU only.
-.venv-torch/.done: $(VENV)/.dev
+.venv-torch/.done: $(VENV)/.dev requirements-torch.txt
 	$(VENV)/bin/python -m venv .venv-torch
 	$(BIN)/python -c 'import os, sysconfig; print(sysconfig.get_path("purelib"), os.getcwd(), sep="\n")' \
 	  > "$$(.venv-torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/albar_jax_venv.pth"
-	.venv-torch/bin/python $(PIP) "$(TORCH)"
+	.venv-torch/bin/python $(PIP) "$(TORCH)" -r requirements-torch.txt
 	touch $@
