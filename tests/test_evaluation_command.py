@@ -24,7 +24,8 @@ from albar_jax.wiring import run_audit, run_evaluation, trained_models
 from albar_jax.wiring.explainers import explainer
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
-TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
+# config.eval.temporal_tests
+TASKS |= {"quickstart_reversed", "quickstart_shuffled", "quickstart_static"}
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +61,14 @@ def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, train
 
 
 def test_the_temporal_tests_show_the_test_split_in_another_order(evaluated):
-    forward, back, mixed = (
+    forward, back, mixed, still = (
         read_predictions(evaluated / "predictions" / "ce_seed0" / f"quickstart{name}.csv")
-        for name in ("", "_reversed", "_shuffled")
+        for name in ("", "_reversed", "_shuffled", "_static")
     )
-    assert forward.ids == back.ids == mixed.ids
+    assert forward.ids == back.ids == mixed.ids == still.ids
     assert not np.array_equal(forward.probs, back.probs)
     assert not np.array_equal(back.probs, mixed.probs)
+    assert not np.array_equal(forward.probs, still.probs)
 
 
 def test_the_results_follow_from_the_predictions(evaluated):

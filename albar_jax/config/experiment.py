@@ -335,8 +335,8 @@ class ViewsConfig:
 class EvalConfig:
     """The test sets, and the views of a test video. Validation uses the same views.
 
-    The sections `iid`, `bias` and `conflfg` replace the views for the data set's own test split,
-    for Confl-FG, and for all other test sets.
+    The sections `iid`, `bias` and `conflfg` replace the views for the data set's own test split
+    with its optional sets, for all other test sets, and for Confl-FG.
     """
 
     suite: Annotated[str, OneOf(tuple(SUITES))] = field(
@@ -357,7 +357,9 @@ class EvalConfig:
         1, "Clips per video, evenly spread. Their probabilities are averaged."
     )
     temporal_tests: bool = field(
-        False, "Whether to test the test split also with its frames reversed, and shuffled."
+        False,
+        "Whether to test the test split also with its frames reversed, shuffled, and with the "
+        "middle frame repeated.",
     )
     static_validation: bool = field(
         False,

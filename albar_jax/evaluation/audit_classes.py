@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from albar_jax.errors import UserError
-from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.predictions import ABSTAINED, Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.storage import class_names
 from albar_jax.storage.class_names import read_class_list
@@ -101,7 +101,8 @@ def _smallest_class(runs: Sequence[ModelRun]) -> int:
         for predictions in run.predictions.values():
             if predictions.probs is not None:
                 return 0
-            smallest.append(min(predictions.labels.min(), predictions.pred.min()))
+            answers = predictions.pred[~predictions.abstained]
+            smallest += [predictions.labels.min(), *answers]
 
     return int(min(smallest))
 
@@ -132,4 +133,6 @@ def _class_numbers(model: str, task: str, predictions: Predictions) -> Iterator[
         # One clip of each class is enough for an error message.
         values, first_rows = np.unique(numbers, return_index=True)
         for number, row in zip(values.tolist(), first_rows.tolist(), strict=True):
+            if number == ABSTAINED:
+                continue
             yield number, f"the clip {predictions.ids[row]!r} of {task}.csv of {model}"

@@ -45,6 +45,30 @@ def interval(
     Returns:
       (low, high), 0 to 1.
     """
+    # Like the figure itself: reduce over the sets of each run, then average over runs.
+    shares = replicate_shares(sets, replicates=replicates, seed=seed)
+    return quantiles(reduce(shares, axis=2).mean(axis=1), level=level)
+
+
+def quantiles(figures: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
+    """Returns the middle `level` of the replicates of a figure, float (S,), without NaN."""
+    low, high = np.nanquantile(figures, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def replicate_shares(
+    sets: Sequence[Sequence[Outcomes]], *, replicates: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """Draws source videos with replacement, and returns the share of hits in each sample.
+
+    Args:
+      sets: outcomes of each run on each test set, [set][run].
+      replicates: number of bootstrap samples, S.
+      seed: random seed.
+
+    Returns:
+      float64 (S, runs, sets), 0 to 1; NaN for a set without a drawn video.
+    """
     runs = list(zip(*sets, strict=True))
     sums, counts = _by_video(list(itertools.chain.from_iterable(runs)))
     num_videos = sums.shape[1]
@@ -56,13 +80,9 @@ def interval(
     draws = generator.multinomial(num_videos, sizes / num_videos, size=replicates)
     drawn_sums, drawn_counts = np.split(draws @ columns.T, 2, axis=1)
 
-    # A sample may contain no video of a small set. It then has no share and is skipped below.
+    # A sample may contain no video of a small set. It then has no share and is skipped later.
     shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
-
-    # Like the figure itself: reduce over the sets of each run, then average over runs.
-    figures = reduce(shares.reshape(replicates, len(runs), len(sets)), axis=2).mean(axis=1)
-    low, high = np.nanquantile(figures, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return shares.reshape(replicates, len(runs), len(sets))
 
 
 def interval_of_means(

@@ -31,7 +31,9 @@ def wrong_to_right(first: Predictions, second: Predictions, count: int) -> tuple
 
     gain = np.zeros(len(labels))
     if first.probs is not None and second.probs is not None:
-        gain = second.probs[pairs.second, labels] - first.probs[pairs.first, labels]
+        # An abstention gives no probability to any class.
+        before = np.nan_to_num(first.probs[pairs.first, labels])
+        gain = np.nan_to_num(second.probs[pairs.second, labels]) - before
     # A stable sort keeps the order of the test set for equal gains.
     candidates = candidates[np.argsort(-gain[candidates], kind="stable")]
 

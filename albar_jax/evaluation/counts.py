@@ -48,7 +48,8 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
 
     tested = 0
     left_out = 0
-    for outcomes, tasks in zip(outcomes_of_sets, row.sets, strict=True):
+    # A ratio has the same clips in both of its sets, so only the first counts.
+    for outcomes, tasks in zip(outcomes_of_sets, row.counted_sets, strict=False):
         missing = set(outcomes.unpaired)
         for task in tasks:
             missing |= predictions[task].left_out.keys()
@@ -180,6 +181,25 @@ def _left_out_notes(results: Results) -> list[str]:
             f"{task}: {tested:,} of {tested + left_out:,} clips are tested; {left_out:,} are left "
             f"out as unreadable or without a prediction, {first!r} first "
             f"({name_runs(labels, results)})."
+        )
+    return notes
+
+
+def abstention_notes(results: Results) -> list[str]:
+    """Returns a sentence about the abstentions of each test set; runs with the same share it."""
+    labels_of: dict[tuple[str, int, int], list[str]] = {}
+    for run in results.runs:
+        for task, predictions in run.predictions.items():
+            num_abstained = int(predictions.abstained.sum())
+            if num_abstained:
+                key = (task, len(predictions), num_abstained)
+                labels_of.setdefault(key, []).append(run.label)
+
+    notes = []
+    for (task, tested, num_abstained), labels in labels_of.items():
+        notes.append(
+            f"{task}: {num_abstained:,} of {tested:,} clips have no answer of the model and count "
+            f"as wrong ({name_runs(labels, results)})."
         )
     return notes
 

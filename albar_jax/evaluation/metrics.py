@@ -70,6 +70,8 @@ def contrasted(scuba: Predictions, scufo: Predictions) -> Outcomes:
 def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
     """Counts the clips of each (true class, predicted class), int64 (K, K).
 
+    Abstentions are left out.
+
     Raises:
       UserError: a class is not below `num_classes`.
     """
@@ -82,4 +84,5 @@ def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
 
     # Cell (i, j) of the matrix has the number i K + j.
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.pred
+    cells = cells[~predictions.abstained]
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

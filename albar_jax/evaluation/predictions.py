@@ -1,6 +1,5 @@
 """Holds the predictions of one model for one test set, and reads and writes their CSV file."""
 
-import collections
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,15 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from albar_jax.errors import UserError
+from albar_jax.evaluation import prediction_checks
+from albar_jax.evaluation.prediction_checks import ABSTAINED
 from albar_jax.files import composed
 from albar_jax.storage.csv_files import Table, read_table, whole, write_table
 
-# Other programs may round probabilities to four digits. The sum over 400 classes is then off by
-# up to this much.
-_SUM_TOLERANCE = 0.05
 # Maximum length of a probability, in characters; float128 needs fewer.
 _LONGEST_NUMBER = 100
 _EXPECTED_COLUMNS = "id,label and pred or prob_0,prob_1,..."
+
+__all__ = ["ABSTAINED", "Predictions", "read_predictions", "write_predictions"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False)
@@ -27,9 +27,12 @@ class Predictions:
     Attributes:
       ids: N different clip ids. A SCUFO clip has the id of its SCUBA clip.
       labels: int32 (N,), true classes.
-      probs: float32 (N, K), 0 to 1, rows sum to 1. None if only the predicted classes are known.
+      probs: float32 (N, K), 0 to 1, rows sum to 1; NaN in the row of an abstention. None if only
+        the predicted classes are known.
       pred: int32 (N,), predicted classes. By default the most probable class; the first if
-        several are equal.
+        several are equal. `ABSTAINED` (-1) if the model gave no answer: it counts as wrong, and
+        means of probabilities leave the clip out. An abstention must be given here; NaN
+        probabilities without it are refused.
       left_out: class of each clip of the test set without a prediction, by id. An unreadable
         clip has none.
 
@@ -56,20 +59,25 @@ class Predictions:
         self._set("labels", np.asarray(labels, np.int32))
         self._set("probs", None if probs is None else np.asarray(probs, np.float32))
         self._set("left_out", {} if left_out is None else left_out)
-        # `argmax` below needs valid probabilities.
-        _check_labels(self.ids, self.labels)
-        if self.probs is not None:
-            _check_probs(self.ids, self.labels, self.probs)
+        prediction_checks.check_labels(self.ids, self.labels)
+        if pred is None and self.probs is None:
+            raise UserError(
+                "predictions need the predicted classes or the probabilities; neither was given"
+            )
 
-        if pred is None:
-            if self.probs is None:
-                raise UserError(
-                    "predictions need the predicted classes or the probabilities; neither was given"
-                )
-            pred = self.probs.argmax(axis=1)
-        self._set("pred", np.asarray(pred, np.int32))
-        _check_pred(self.ids, self.pred, self.probs)
-        _check_left_out(self.left_out, self.probs)
+        # `argmax` below needs valid probabilities.
+        given = None if pred is None else np.asarray(pred, np.int32)
+        if self.probs is not None:
+            prediction_checks.check_probs(self.ids, self.labels, self.probs, given)
+            given = self.probs.argmax(axis=1).astype(np.int32) if given is None else given
+        self._set("pred", given)
+        prediction_checks.check_pred(self.ids, self.pred, self.probs)
+        prediction_checks.check_left_out(self.left_out, self.probs)
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """Clips for which the model gave no answer, bool (N,)."""
+        return self.pred == ABSTAINED
 
     def with_left_out(self, clips: Mapping[str, int]) -> "Predictions":
         """Returns a copy in which all `clips` (id -> class) without a prediction are left out."""
@@ -89,80 +97,11 @@ class Predictions:
         return len(self.ids)
 
 
-def _check_labels(ids: tuple[str, ...], labels: np.ndarray) -> None:
-    if not ids:
-        raise UserError("there is no clip; predictions need at least one row")
-    if len(set(ids)) != len(ids):
-        ((repeated, _),) = collections.Counter(ids).most_common(1)
-        raise UserError(f"id '{repeated}' appears more than once; give every clip its own id")
-    if labels.shape != (len(ids),):
-        raise UserError(
-            f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip"
-        )
-    if (labels < 0).any():
-        raise UserError(f"label {labels.min()} is negative; classes count from 0")
-
-
-def _check_probs(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray) -> None:
-    if probs.ndim != 2 or len(probs) != len(ids):
-        raise UserError(
-            f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip"
-        )
-
-    num_classes = probs.shape[1]
-    if labels.max() >= num_classes:
-        raise UserError(
-            f"label {labels.max()} is outside the {num_classes} classes 0..{num_classes - 1}"
-        )
-
-    # NaN fails both comparisons.
-    is_distribution = (probs >= 0).all(1) & (abs(probs.sum(1) - 1) <= _SUM_TOLERANCE)
-    if not is_distribution.all():
-        clip = ids[int(np.argmin(is_distribution))]
-        raise UserError(
-            f"the probabilities of '{clip}' are not numbers in 0..1 that sum to 1; write softmax "
-            "outputs, not logits"
-        )
-
-
-def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None) -> None:
-    if pred.shape != (len(ids),):
-        raise UserError(
-            f"{len(ids)} ids but predicted classes of shape {pred.shape}; give one for each clip"
-        )
-
-    is_outside = pred < 0
-    if probs is not None:
-        is_outside |= pred >= probs.shape[1]
-    if is_outside.any():
-        row = int(np.argmax(is_outside))
-        raise UserError(f"pred {pred[row]} of '{ids[row]}' is not one of the classes")
-    if probs is None:
-        return
-
-    # Compare probabilities, not classes: rounding makes ties, and each tied class is valid.
-    prob_of_pred = np.take_along_axis(probs, pred[:, None], axis=1)[:, 0]
-    is_below = prob_of_pred < probs.max(axis=1)
-    if is_below.any():
-        row = int(np.argmax(is_below))
-        raise UserError(
-            f"pred {pred[row]} of '{ids[row]}' is not its most probable class, "
-            f"{probs[row].argmax()}; correct the column pred or omit it"
-        )
-
-
-def _check_left_out(left_out: Mapping[str, int], probs: np.ndarray | None) -> None:
-    for clip, label in left_out.items():
-        if label < 0 or (probs is not None and label >= probs.shape[1]):
-            raise UserError(
-                f"label {label} of '{clip}', which is left out, is not one of the classes"
-            )
-
-
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
     """Writes the columns `id,label,pred,prob_0..`, atomically.
 
-    `read_predictions` returns bit-identical numbers.
+    `pred` and the probabilities of an abstention are empty. `read_predictions` returns
+    bit-identical numbers.
     """
     header = ["id", "label", "pred"]
     if predictions.probs is not None:
@@ -175,9 +114,12 @@ def _prob_columns(num_classes: int) -> list[str]:
 
 
 def _csv_rows(predictions: Predictions) -> Iterator[list]:
+    num_probs = 0 if predictions.probs is None else predictions.probs.shape[1]
     for row, clip in enumerate(predictions.ids):
         fields = [clip, predictions.labels[row], predictions.pred[row]]
-        if predictions.probs is not None:
+        if predictions.pred[row] == ABSTAINED:
+            fields = [clip, predictions.labels[row], *[""] * (1 + num_probs)]
+        elif predictions.probs is not None:
             # Nine significant digits identify every float32.
             fields += [f"{prob:.9g}" for prob in predictions.probs[row].tolist()]
         yield fields
@@ -186,7 +128,8 @@ def _csv_rows(predictions: Predictions) -> Iterator[list]:
 def read_predictions(path: str | os.PathLike) -> Predictions:
     """Reads a CSV file with the columns `id,label` and `pred`, `prob_0..prob_K-1` or both.
 
-    The columns may be in any order.
+    The columns may be in any order. A row with no prediction at all, neither a class nor a
+    probability, is an abstention.
 
     Raises:
       UserError: the file is missing or malformed. The message names the file and, if possible, the
@@ -204,13 +147,50 @@ def _parse(table: Table) -> Predictions:
     if not ({"pred", "prob_0"} & set(table.columns)):
         raise UserError(f"the header lacks predictions; it needs {_EXPECTED_COLUMNS}")
 
-    ids = tuple(map(composed, table.column("id")))
-    labels = _whole_numbers(table, "label")
-    probs = _all_probs(table)
-    pred = None
+    answered = _answered_rows(table)
+    with_answers = table.take(answered)
+    probs_of_answers = _all_probs(with_answers)
+    pred_of_answers = np.zeros(0, np.int32)
     if "pred" in table.columns:
-        pred = _whole_numbers(table, "pred")
-    return Predictions(ids, labels, probs, pred)
+        pred_of_answers = _whole_numbers(with_answers, "pred")
+        _check_no_negative(with_answers, pred_of_answers)
+    elif probs_of_answers is not None:
+        # Impossible probabilities are refused later.
+        pred_of_answers = probs_of_answers.argmax(axis=1)
+
+    pred = np.full(len(table), ABSTAINED, np.int32)
+    pred[answered] = pred_of_answers
+    probs = None
+    if probs_of_answers is not None:
+        probs = np.full((len(table), probs_of_answers.shape[1]), np.nan, np.float32)
+        probs[answered] = probs_of_answers
+
+    ids = tuple(map(composed, table.column("id")))
+    return Predictions(ids, _whole_numbers(table, "label"), probs, pred)
+
+
+def _answered_rows(table: Table) -> list[int]:
+    """Returns the rows with a class or a probability."""
+    places = []
+    for place, name in enumerate(table.columns):
+        if name == "pred" or name.startswith("prob_"):
+            places.append(place)
+
+    # Most rows have the first field, and a large table has millions of fields.
+    answered = []
+    for row, fields in enumerate(table.records):
+        if fields[places[0]].strip() or any(fields[place].strip() for place in places):
+            answered.append(row)
+    return answered
+
+
+def _check_no_negative(table: Table, pred: np.ndarray) -> None:
+    if (pred < 0).any():
+        row = int(np.argmax(pred < 0))
+        raise UserError(
+            f"pred {pred[row]} of '{table.column('id')[row]}' is not one of the classes; leave it "
+            "empty if there is no answer"
+        )
 
 
 def _all_probs(table: Table) -> np.ndarray | None:

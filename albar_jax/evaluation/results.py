@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from albar_jax.errors import UserError
@@ -123,6 +124,20 @@ class Results:
                     return results
         return None
 
+    def on(self, suite: Suite) -> "Results":
+        """Returns the same runs on other rows of the benchmark; a run may lack all of their tasks.
+
+        Args:
+          suite: the rows.
+        """
+        summaries = []
+        for summary in self.summaries:
+            if summary.runs:
+                summaries.append(_summary(suite, summary.runs))
+            else:
+                summaries.append(untrained(suite, summary.name))
+        return Results(suite, tuple(summaries))
+
     def select(self, names: Iterable[str]) -> "Results":
         """Returns the summaries with these names, in this order; missing ones are skipped."""
         names_with_runs = set(self.names)
@@ -147,7 +162,9 @@ def row_figures(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[st
         else:
             # The reduction over test sets is usually a mean over backgrounds.
             shares = [of_set.mean for of_set in outcomes]
-            figures[row.name] = 100 * float(row.reduce(shares))
+            figure = 100 * float(row.reduce(shares))
+            # A ratio to an accuracy of 0 is not defined.
+            figures[row.name] = None if math.isnan(figure) else figure
 
     return figures
 
@@ -232,7 +249,9 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
         figures = [of_run[row.name] for of_run in per_seed]
         mean[row.name] = averages.mean(figures)
         sd[row.name] = averages.sd(figures)
-        interval[row.name] = _interval(row, predictions_of_runs)
+        interval[row.name] = None
+        if mean[row.name] is not None:
+            interval[row.name] = _interval(row, predictions_of_runs)
 
     return ModelSummary(
         name=runs[0].name,

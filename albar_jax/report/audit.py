@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from albar_jax.evaluation import results
+from albar_jax.evaluation.annotations import Annotations
 from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.report import outputs
 from albar_jax.report.report_data import ReadClip, ReportData
@@ -40,11 +41,16 @@ def audit_results(folders: Sequence[str | os.PathLike]) -> dict[str, Any]:
 
 
 def report_data(
-    audit: Audit, read_clip: ReadClip | None = None, foregrounds: Mapping[str, int] | None = None
+    audit: Audit,
+    read_clip: ReadClip | None = None,
+    foregrounds: Mapping[str, int] | None = None,
+    annotations: Mapping[str, Annotations] | None = None,
 ) -> ReportData:
     """Returns the report of an audit; see `ReportData` for what is known of the videos."""
     summarised = results.summarise(audit.suite, audit.runs)
-    return ReportData(summarised, audit.classes, read_clip, foregrounds)
+    return ReportData(
+        summarised, audit.classes, read_clip, foregrounds, annotations=annotations or {}
+    )
 
 
 def publish_audit(

@@ -8,7 +8,7 @@ from typing import Any, cast
 import jinja2
 
 from albar_jax import files
-from albar_jax.report import appearance_motion, cells, page_tables, plots
+from albar_jax.report import appearance_motion, cells, further, page_tables, plots
 from albar_jax.report.confusions import draw_confusions
 from albar_jax.report.environment import environment
 from albar_jax.report.headline import headline
@@ -51,6 +51,7 @@ def render(data: ReportData) -> str:
         numbered=len(data.classes) <= _MAX_NUMBERED,
         strips=draw_strips(data),
         splits=appearance_motion.sections(data),
+        more=further.sections(data),
     )
 
 

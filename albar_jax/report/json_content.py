@@ -9,6 +9,7 @@ from albar_jax.evaluation.results import ModelRun, ModelSummary, Results, unpair
 from albar_jax.evaluation.suites import Published, Suite
 from albar_jax.evaluation.views import views_of_run
 from albar_jax.report.appearance_motion import split_to_json
+from albar_jax.report.further_json import groups_to_json, rows_to_json, standard_to_json
 from albar_jax.report.report_data import ReportData
 
 
@@ -22,10 +23,26 @@ def to_json(data: ReportData) -> dict[str, Any]:
         model["classes"] = _classes(data, analysis)
         model["appearance_motion"] = split_to_json(split, data.classes)
 
-    content["notes"] = data.coverage_notes
+    content["notes"] = [*data.coverage_notes, *data.abstention_notes]
     content["comparisons"] = list(map(_comparison, data.analysis.comparisons))
     content["comparison_test"] = data.analysis.test
+    content["optional"] = _optional(data)
+    content["standard"] = list(map(standard_to_json, data.standard))
+    content["groups"] = list(map(groups_to_json, data.groups))
     return content
+
+
+def _optional(data: ReportData) -> dict[str, Any] | None:
+    """Returns the second table with its comparisons; None if no model has an optional set."""
+    if data.optional is None:
+        return None
+    analysis = data.optional_analysis
+    return {
+        "rows": rows_to_json(data.optional.suite),
+        "models": _tables(data.optional)["models"],
+        "comparisons": list(map(_comparison, analysis.comparisons)),
+        "comparison_test": analysis.test,
+    }
 
 
 def results_to_json(results: Results) -> dict[str, Any]:

@@ -18,7 +18,7 @@ Content of results.json. Figures are in percent, null if unknown:
                   confidence/<row>, entropy/<row>       certainty of the predictions
                   consistency/copies, /sets, /original, /always_right    other backgrounds
                   mistakes/of_the_still, /of_the_foreground              source of mistakes
-                  reversed/stay_right, /same_answer; shuffled/...        other frame orders
+                  reversed/stay_right, /same_answer; shuffled/..., static/...   other frames
     figures_sd  {key: standard deviation over seeds}
     classes     a list, one object for each class: `class`, `clips`, `left_out`, each row of the
                 suite by its name, `background` (IID minus SCUBA) and `conflict` (SCUBA minus
@@ -26,7 +26,7 @@ Content of results.json. Figures are in percent, null if unknown:
     appearance_motion   null if not measured (see `evaluation.appearance_motion`), or `clips` and
                 `appearance` and `motion`, each with `mean`, `sd` and `interval` in units of a
                 logit; `classes` has the same for each `class`
-  notes         sentences about left-out clips and classes without a clip
+  notes         sentences about left-out clips, classes without a clip, and abstentions
   comparisons   a list, one object for each pair of models: `first`, `second` and `rows`,
                 {row: null or an object}:
     difference  first minus second
@@ -37,6 +37,23 @@ Content of results.json. Figures are in percent, null if unknown:
     videos      number of videos on which the two differ
     exact, unpaired    see `analyses.permutation`
   comparison_test    description of the test
+  optional      the second table, or null: `rows` (a list of `name`, `title`, `goal`, `meaning`),
+                and `models`, `comparisons`, `comparison_test` as above; see
+                `evaluation.optional_sets`
+  standard      a list, one object for each test set and model: `task`, `model`, `clips`,
+                `abstained` (clips without an answer, mean over seeds), and
+    figures, sd {key: mean, standard deviation over seeds} of `top1`, `top5`, `mean_class`, `ece`
+                (expected calibration error), all in percent, and `brier`, 0 to 2
+    reliability null without probabilities, or `clips`, `confidence` and `accuracy` of 15 equal bins
+                of the confidence, all seeds together
+  groups        a list, one object for each column `group:NAME`: `name` and `tests`, a list of one
+                object for each test set and model: `task`, `model`, `worst` (name of the worst
+                group), `without_group` (number of clips), `p_value` and `p_adjusted` of the gap
+                (null if it is not tested), and with `mean`, `sd` and `interval`:
+    average     accuracy on all clips
+    weighted    mean over groups, weighted by their training clips, or null
+    groups      a list with `group` and `clips`
+    worst_figure, gap   accuracy of the worst group; best minus worst group
 """
 
 import json
@@ -44,7 +61,7 @@ import os
 from pathlib import Path
 
 from albar_jax import files
-from albar_jax.report import cells, html_page, page_tables, tables
+from albar_jax.report import cells, further_text, html_page, page_tables, tables
 from albar_jax.report.appearance_motion import MEANING, split_table
 from albar_jax.report.json_content import to_json
 from albar_jax.report.report_data import ReportData
@@ -62,6 +79,7 @@ def publish(data: ReportData, out: Path) -> None:
     """Writes the three files into the folder `out`, and prints the table."""
     write(out, data)
     show(*tables.console(data.results).splitlines())
+    show(*further_text.console(data).splitlines())
     show(*data.notes)
     show(f"the page: {out / 'report.html'}")
 
@@ -76,6 +94,7 @@ def markdown(data: ReportData) -> str:
     parts = [tables.markdown(data.results)]
     for note in data.notes:
         parts.append(f"{markdown_text(note)}\n")
+    parts += further_text.markdown(data)
     parts.append("Beyond the paper:\n\n" + _figures(data))
 
     if any(data.splits):

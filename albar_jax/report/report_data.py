@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from albar_jax.evaluation import counts
-from albar_jax.evaluation.analyses import Analysis, analyse
+from albar_jax.evaluation.analyses import Analysis, analyse, compare
+from albar_jax.evaluation.annotations import Annotations
 from albar_jax.evaluation.appearance_motion import SplitSummary, summarise_split
+from albar_jax.evaluation.group_tables import GroupTable, group_tables
+from albar_jax.evaluation.optional_sets import on_optional_sets
 from albar_jax.evaluation.results import ModelSummary, Results
+from albar_jax.evaluation.standard import StandardLine, standard_lines
 from albar_jax.evaluation.suites import Suite
 from albar_jax.report import cells
 from albar_jax.report.attribution_pictures import Explained
@@ -29,6 +33,7 @@ class ReportData:
         another program.
       foregrounds: class of the foreground pasted into each Confl-FG clip, by id; None if unknown.
       explained: attributions of the models for example clips, by (task, clip id).
+      annotations: groups of the clips and classes of backgrounds, by task; empty if unknown.
     """
 
     results: Results
@@ -38,6 +43,7 @@ class ReportData:
     explained: Mapping[tuple[str, str], tuple[Explained, ...]] = dataclasses.field(
         default_factory=dict
     )
+    annotations: Mapping[str, Annotations] = dataclasses.field(default_factory=dict)
 
     @property
     def suite(self) -> Suite:
@@ -55,6 +61,29 @@ class ReportData:
         return analyse(self.results, len(self.classes), self.foregrounds)
 
     @functools.cached_property
+    def optional(self) -> Results | None:
+        """The results on the optional sets; None if no model has one."""
+        scenes = {task: of_task.scenes for task, of_task in self.annotations.items()}
+        return on_optional_sets(self.results, scenes)
+
+    @functools.cached_property
+    def optional_analysis(self) -> Analysis:
+        """The comparisons of the models on the optional sets."""
+        if self.optional is None:
+            return Analysis((), (), ())
+        return Analysis((), (), compare(self.optional))
+
+    @functools.cached_property
+    def standard(self) -> tuple[StandardLine, ...]:
+        """Top-1, top-5 and so on of each test set and model."""
+        return standard_lines(self.results)
+
+    @functools.cached_property
+    def groups(self) -> tuple[GroupTable, ...]:
+        """The accuracy by group of each test set and model, a table for each kind of group."""
+        return group_tables(self.results, self.annotations)
+
+    @functools.cached_property
     def splits(self) -> list[SplitSummary | None]:
         """Appearance and motion of each model; None for a model without them."""
         splits = []
@@ -69,6 +98,22 @@ class ReportData:
         return counts.coverage_notes(self.results, self.classes)
 
     @functools.cached_property
+    def abstention_notes(self) -> list[str]:
+        """Sentences about clips for which a model gave no answer."""
+        return counts.abstention_notes(self.results)
+
+    @functools.cached_property
     def notes(self) -> list[str]:
-        """All sentences to show below the table: coverage, and clips without a partner."""
-        return [*self.coverage_notes, *cells.unpaired_notes(self.results)]
+        """All sentences to show below the table: coverage, abstentions, clips without a partner."""
+        optional = []
+        if self.optional is not None:
+            # Those of the paper's rows are there already.
+            shown = set(cells.unpaired_notes(self.results))
+            notes = cells.unpaired_notes(self.optional)
+            optional = [note for note in notes if note not in shown]
+        return [
+            *self.coverage_notes,
+            *self.abstention_notes,
+            *cells.unpaired_notes(self.results),
+            *optional,
+        ]

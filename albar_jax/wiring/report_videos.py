@@ -1,5 +1,6 @@
-"""Reads what a report shows of the videos: tested frames, and classes of pasted foregrounds."""
+"""Reads what a report shows of the videos: tested frames, pasted foregrounds, groups of clips."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ from albar_jax import wiring
 from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
+from albar_jax.evaluation.annotations import Annotations, read_annotations
 from albar_jax.report.report_data import ReadClip
 
 
@@ -25,6 +27,30 @@ def pasted_foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, i
         if manifest.exists():
             foregrounds |= read_foregrounds(manifest, classes)
     return foregrounds
+
+
+def annotations(config: Config, classes: Sequence[str]) -> dict[str, Annotations]:
+    """Reads the groups of clips and the classes of their backgrounds, by task.
+
+    Groups are counted in the training split for all tasks.
+    """
+    main = read_annotations(
+        config.data.manifest,
+        classes,
+        split=config.data.test_split,
+        train_split=config.data.train_split,
+    )
+    suite = wiring.suite(config)
+    by_task = dict.fromkeys((suite.iid, *suite.temporal_tasks.values()), main)
+
+    others = {**suite.tasks, **suite.optional_tasks}
+    del others[suite.iid]
+    for task, name in others.items():
+        manifest = wiring.task_folder(config) / name
+        if manifest.exists():
+            own = read_annotations(manifest, classes)
+            by_task[task] = dataclasses.replace(own, training=main.training)
+    return by_task
 
 
 def clip_reader(config: Config, classes: Sequence[str]) -> ReadClip:

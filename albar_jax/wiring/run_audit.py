@@ -16,7 +16,7 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.report.audit import publish_audit, report_data
 from albar_jax.terminal.escapes import show
-from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
+from albar_jax.wiring.report_videos import annotations, clip_reader, pasted_foregrounds
 
 
 def load_config(name: str | None, changes: Sequence[str]) -> ConfigDict | None:
@@ -55,6 +55,7 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
             audit,
             clip_reader(videos, audit.classes),
             pasted_foregrounds(videos, audit.classes),
+            annotations(videos, audit.classes),
         )
 
     publish_audit(audit, data, out, writes=jax.process_index() == 0)

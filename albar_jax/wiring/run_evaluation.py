@@ -36,7 +36,7 @@ from albar_jax.wiring import costs
 from albar_jax.wiring.appearance_motion import appearance_motion
 from albar_jax.wiring.comparable import check_comparable
 from albar_jax.wiring.explained_examples import explain_examples
-from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
+from albar_jax.wiring.report_videos import annotations, clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
 # File names of the predictions of all suites.
@@ -143,8 +143,13 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
 
 
 def tested_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
-    """Returns the tasks of a suite that a config tests, including its temporal tests."""
-    return (*suite.tasks, *wiring.temporal_orders(config))
+    """Returns the tasks of a suite that a config tests.
+
+    They include its temporal tests, and the optional sets that were made.
+    """
+    folder = wiring.task_folder(config)
+    optional = [task for task, name in suite.optional_tasks.items() if (folder / name).exists()]
+    return (*suite.tasks, *wiring.temporal_orders(config), *optional)
 
 
 def _with_costs(
@@ -180,6 +185,7 @@ def _write(
         classes,
         clip_reader(config, classes),
         pasted_foregrounds(config, classes),
+        annotations=annotations(config, classes),
     )
     data = dataclasses.replace(data, explained=explain_examples(models, data))
     outputs.publish(data, out)

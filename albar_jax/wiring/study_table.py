@@ -166,7 +166,10 @@ def _report_data(request: StudyRequest, runs: Sequence[Run], results: Results) -
     first = next(run for run in runs if run.cell.name == results.summaries[0].name)
     config = request.tested_config(first)
 
-    foregrounds = None
+    # If seeds have their own videos, the manifest of one seed does not know the other seeds' clips.
+    foregrounds, annotations = None, {}
     if len({run.config.data.manifest for run in runs}) == 1:
         foregrounds = report_videos.pasted_foregrounds(config, classes)
-    return ReportData(results, classes, report_videos.clip_reader(config, classes), foregrounds)
+        annotations = report_videos.annotations(config, classes)
+    read_clip = report_videos.clip_reader(config, classes)
+    return ReportData(results, classes, read_clip, foregrounds, annotations=annotations)

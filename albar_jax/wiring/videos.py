@@ -66,7 +66,8 @@ def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest
     if task == suite(config).iid or task in temporal_orders(config):
         return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
 
-    path = task_folder(config) / suite(config).tasks[task]
+    tests = suite(config)
+    path = task_folder(config) / {**tests.optional_tasks, **tests.tasks}[task]
     if not path.exists():
         return None
 
@@ -113,7 +114,8 @@ def evaluated_clip(config: Config, path: str, task: str | None = None, row: int 
 def view_kind(config: Config, task: str) -> str:
     """Returns the section of `config.eval` with the views of a task: "iid", "conflfg" or "bias"."""
     tests = suite(config)
-    if task == tests.iid or task in temporal_orders(config):
+    # The figures of the optional sets are compared with the original clips.
+    if task == tests.iid or task in temporal_orders(config) or task in tests.optional_tasks:
         return "iid"
 
     # All other test sets of the suite measure bias.

@@ -239,9 +239,10 @@ def test_predictions_that_choose_clips_are_made_once(model, manifest, tmp_path):
 
 def test_clips_of_a_temporal_test_have_its_order(model, manifest, tmp_path):
     tested = changed(model, eval={"temporal_tests": True})
-    reversed_task, shuffled_task = wiring.suite(tested.config).temporal_tasks.values()
+    tasks = wiring.suite(tested.config).temporal_tasks
+    reversed_task, shuffled_task, static_task = tasks.values()
     orders = wiring.temporal_orders(tested.config)
-    assert (orders[reversed_task], orders[shuffled_task]) == ("reversed", "shuffled")
+    assert [orders[task] for task in tasks.values()] == ["reversed", "shuffled", "static"]
 
     (forward,) = clips_of([tested], Choice((manifest.ids[5],)), tmp_path)
     (backward,) = clips_of([tested], Choice((manifest.ids[5],), reversed_task), tmp_path)
@@ -249,6 +250,10 @@ def test_clips_of_a_temporal_test_have_its_order(model, manifest, tmp_path):
     untested = dataclasses.replace(changed(model, eval={"temporal_tests": False}), name="b")
     with pytest.raises(UserError, match=f"b has no test set {reversed_task}; choose from"):
         choose_clips([tested, untested], Choice((manifest.ids[5],), reversed_task), tmp_path)
+
+    (still,) = clips_of([tested], Choice((manifest.ids[5],), static_task), tmp_path)
+    middle = forward.frames[len(forward.frames) // 2]
+    np.testing.assert_array_equal(still.frames, np.broadcast_to(middle, still.frames.shape))
 
     # The frames that an evaluation shuffles for this row.
     (shuffled,) = clips_of([tested], Choice((manifest.ids[5],), shuffled_task), tmp_path)

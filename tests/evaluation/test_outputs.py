@@ -34,6 +34,9 @@ def test_results_json_has_the_documented_keys(written):
         "notes",
         "comparisons",
         "comparison_test",
+        "optional",
+        "standard",
+        "groups",
     }
 
     assert keys == set(content)

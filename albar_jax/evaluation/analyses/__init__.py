@@ -22,6 +22,7 @@ __all__ = [
     "Figure",
     "ModelAnalysis",
     "analyse",
+    "compare",
 ]
 
 
@@ -105,7 +106,7 @@ def analyse(
     models = []
     for summary in results.summaries:
         models.append(_analyse_model(results, summary, described, num_classes, foregrounds or {}))
-    return Analysis(described, tuple(models), _compare(results))
+    return Analysis(described, tuple(models), compare(results))
 
 
 def _analyse_model(
@@ -131,8 +132,8 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _compare(results: Results) -> tuple[Comparison, ...]:
-    """Compares all pairs of models in each row."""
+def compare(results: Results) -> tuple[Comparison, ...]:
+    """Compares all pairs of models in each row, with Holm's correction over the pairs of a row."""
     rows_of_pair: dict[tuple[str, str], dict[str, Difference | None]] = {}
     for pair in combinations(results.names, 2):
         rows_of_pair[pair] = {}

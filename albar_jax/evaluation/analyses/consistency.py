@@ -2,6 +2,7 @@
 
 The figures use the SCUBA sets of a benchmark, one for each kind of background. Clips belong to the
 same video if their ids have the same source video (`jump_03__0`, `jump_03__1`, ...), in all sets.
+An abstention is no answer, so it agrees with nothing, not even with another abstention.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from albar_jax.evaluation.bootstrap import source_video
-from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.predictions import ABSTAINED, Predictions
 
 
 def copies_agree(sets: Sequence[Predictions]) -> float | None:
@@ -75,7 +76,7 @@ def original_agrees(sets: Sequence[Predictions], iid: Predictions) -> float | No
         for clip, pred in zip(predictions.ids, predictions.pred.tolist(), strict=True):
             video = source_video(clip)
             if video in pred_of_video:
-                agrees.append(pred_of_video[video] == pred)
+                agrees.append(pred != ABSTAINED and pred_of_video[video] == pred)
         # The set names its clips differently.
         if not agrees:
             return None
@@ -94,7 +95,10 @@ def always_right(sets: Sequence[Predictions]) -> float:
 
 
 def _clips_of_all(sets: Sequence[Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the video number, set number and predicted class of each clip, int64 (N,) each."""
+    """Returns the video number, set number and predicted class of each clip, int64 (N,) each.
+
+    Each abstention has a class of its own, which agrees with no other clip.
+    """
     videos, kinds, preds = [], [], []
     for number, predictions in enumerate(sets):
         videos += map(source_video, predictions.ids)
@@ -102,4 +106,7 @@ def _clips_of_all(sets: Sequence[Predictions]) -> tuple[np.ndarray, np.ndarray, 
         preds.append(predictions.pred)
 
     _, video = np.unique(videos, return_inverse=True)
-    return video, np.concatenate(kinds), np.concatenate(preds).astype(np.int64)
+    pred = np.concatenate(preds).astype(np.int64)
+    abstained = np.flatnonzero(pred == ABSTAINED)
+    pred[abstained] = pred.max() + 1 + np.arange(len(abstained))
+    return video, np.concatenate(kinds), pred

@@ -197,22 +197,29 @@ _MISTAKES = (
 )
 
 
+# End of a sentence about each order.
+_CHANGES: dict[TemporalOrder, str] = {
+    "reversed": "when the frames are reversed",
+    "shuffled": "when the frames are shuffled",
+    "static": "when the middle frame replaces all frames",
+}
+
+
 def _temporal(order: TemporalOrder) -> tuple[Figure, ...]:
     return (
         Figure(
             f"{order}/stay_right",
             f"Still right, {order}",
             None,
-            "Share of the correctly classified original clips that are still correct when the "
-            f"frames are {order}.",
+            "Share of the correctly classified original clips that are still correct "
+            f"{_CHANGES[order]}.",
             _compare_orders(order, temporal.stay_right),
         ),
         Figure(
             f"{order}/same_answer",
             f"Same answer, {order}",
             None,
-            "Share of the original clips that get the same prediction when the frames are "
-            f"{order}.",
+            f"Share of the original clips that get the same prediction {_CHANGES[order]}.",
             _compare_orders(order, temporal.same_answer),
         ),
     )

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from albar_jax.evaluation.pairing import pair
-from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.predictions import ABSTAINED, Predictions
 from albar_jax.storage.csv_files import read_table, whole
 
 
 def share_like_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -> float | None:
     """Returns the share of misclassified SCUBA clips with the same prediction as their still.
 
-    Such a mistake comes from appearance alone. The mistakes on all backgrounds are pooled.
+    Such a mistake comes from appearance alone. The mistakes on all backgrounds are pooled. An
+    abstention names no class and is no such mistake.
 
     Args:
       pairs_of_sets: (SCUBA, SCUFO) predictions of each background.
@@ -27,7 +28,8 @@ def share_like_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -
         pairs = pair(scuba, scufo)
         moving_pred = scuba.pred[pairs.first]
         still_pred = scufo.pred[pairs.second]
-        is_mistake = moving_pred != scuba.labels[pairs.first]
+        is_wrong = moving_pred != scuba.labels[pairs.first]
+        is_mistake = is_wrong & (moving_pred != ABSTAINED)
         is_like_still.append((moving_pred == still_pred)[is_mistake])
 
     values = np.concatenate(is_like_still)
@@ -71,7 +73,7 @@ def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dic
 def share_like_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:
     """Returns the share of misclassified Confl-FG clips predicted as the pasted foreground.
 
-    A model with random mistakes has 1 / (K - 1).
+    A model with random mistakes has 1 / (K - 1). An abstention is no such mistake.
 
     Args:
       conflfg: the predictions.
@@ -84,7 +86,7 @@ def share_like_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) 
     for clip, label, pred in zip(
         conflfg.ids, conflfg.labels.tolist(), conflfg.pred.tolist(), strict=True
     ):
-        if pred != label and clip in foregrounds:
+        if pred not in (label, ABSTAINED) and clip in foregrounds:
             is_like_foreground.append(pred == foregrounds[clip])
 
     if not is_like_foreground:

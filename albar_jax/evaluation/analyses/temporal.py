@@ -1,14 +1,14 @@
-"""Measures the temporal sensitivity: how predictions change if the frames are reversed or shuffled.
+"""Measures the temporal sensitivity: how predictions change if the frames change.
 
-A model that uses the order of the frames must change some of its predictions. A model that keeps
-all of them never used the order. The expected number of changes depends on the classes, so neither
-direction is better.
+The frames are reversed, shuffled, or replaced by the middle frame. A model that uses the order of
+the frames must change some of its predictions. A model that keeps all of them never used the order.
+The expected number of changes depends on the classes, so neither direction is better.
 """
 
 import numpy as np
 
 from albar_jax.evaluation.pairing import pair
-from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.predictions import ABSTAINED, Predictions
 
 _KINDS = ("forward", "altered")
 
@@ -29,6 +29,10 @@ def stay_right(forwards: Predictions, altered: Predictions) -> float | None:
 
 
 def same_answer(forwards: Predictions, altered: Predictions) -> float:
-    """Returns the share of clips with the same prediction in both orders, 0 to 1."""
+    """Returns the share of clips with the same prediction in both orders, 0 to 1.
+
+    Abstentions agree with nothing.
+    """
     pairs = pair(forwards, altered, kinds=_KINDS)
-    return float(np.mean(forwards.pred[pairs.first] == altered.pred[pairs.second]))
+    pred = forwards.pred[pairs.first]
+    return float(np.mean((pred == altered.pred[pairs.second]) & (pred != ABSTAINED)))

@@ -12,9 +12,11 @@ from albar_jax.evaluation.metrics import Outcomes
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites.published import Published
 
-# The changed orders of the frames of a test clip.
-TemporalOrder = Literal["reversed", "shuffled"]
+# The changed orders of the frames of a test clip. "static" repeats its middle frame.
+TemporalOrder = Literal["reversed", "shuffled", "static"]
 TEMPORAL_ORDERS: tuple[TemporalOrder, ...] = get_args(TemporalOrder)
+# The sets of HAT: ends of the names of their tasks.
+HAT_SETS = ("hat_human", "hat_background", "hat_swap", "hat_swap_close", "hat_swap_far")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,37 +56,57 @@ class Row:
       sets: the tasks that `score` takes, for each test set.
       reduce: reduction over test sets: `np.mean`, `np.min` for the worst group, or a
         `WeightedMean`.
+      needs_probs: whether `score` needs probabilities; without them the figure is missing.
     """
 
     name: str
     title: str
     goal: Literal["up", "down"]
     meaning: str
-    score: Callable[..., Outcomes]
+    score: Callable[..., Outcomes | None]
     sets: tuple[tuple[str, ...], ...]
     reduce: Callable[..., np.ndarray] = np.mean
+    needs_probs: bool = False
 
     def predictions_of_sets(
         self, predictions: Mapping[str, Predictions]
     ) -> tuple[tuple[Predictions, ...], ...] | None:
         """Returns the predictions that `score` takes, for each test set; None if a task is missing.
 
-        A mean over fewer test sets would be another figure.
+        A mean over fewer test sets would be another figure. Needed probabilities that are missing
+        count as a missing task.
         """
         predictions_of_sets = []
         for tasks in self.sets:
             if not set(tasks) <= predictions.keys():
                 return None
-            predictions_of_sets.append(tuple(predictions[task] for task in tasks))
+            of_set = tuple(predictions[task] for task in tasks)
+            if self.needs_probs and any(of_task.probs is None for of_task in of_set):
+                return None
+            predictions_of_sets.append(of_set)
 
         return tuple(predictions_of_sets)
 
     def outcomes(self, predictions: Mapping[str, Predictions]) -> tuple[Outcomes, ...] | None:
-        """Returns the outcomes of each test set; None if a task is missing."""
+        """Returns the outcomes of each test set; None if a task is missing.
+
+        A score returns None if the predictions lack what it needs. The row is then missing, too.
+        """
         predictions_of_sets = self.predictions_of_sets(predictions)
         if predictions_of_sets is None:
             return None
-        return tuple(itertools.starmap(self.score, predictions_of_sets))
+
+        outcomes_of_sets = []
+        for outcomes in itertools.starmap(self.score, predictions_of_sets):
+            if outcomes is None:
+                return None
+            outcomes_of_sets.append(outcomes)
+        return tuple(outcomes_of_sets)
+
+    @property
+    def counted_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The tasks whose clips count, for each of the first test sets."""
+        return self.sets
 
     def outcomes_of_runs(
         self, runs: Iterable[Mapping[str, Predictions]]
@@ -106,6 +128,21 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class TaskGroups:
+    """Groups of the test split, each of which has a task of its own.
+
+    Attributes:
+      name: what divides the clips.
+      tasks: task of each group.
+      training: number of training clips of each group.
+    """
+
+    name: str
+    tasks: Mapping[str, str]
+    training: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
 class Suite:
     """The rows of one benchmark.
 
@@ -117,6 +154,7 @@ class Suite:
       published: the paper's table; None if there is none.
       by_background: the same benchmark with one row for each background instead of means. None if
         there is only one background.
+      task_groups: groups of the test split that have their own tasks; None if there are none.
     """
 
     name: str
@@ -125,6 +163,7 @@ class Suite:
     rows: tuple[Row, ...]
     published: Published | None = None
     by_background: Optional["Suite"] = None
+    task_groups: TaskGroups | None = None
 
     @property
     def tasks(self) -> dict[str, str]:
@@ -146,9 +185,15 @@ class Suite:
         return {order: f"{self.iid}_{order}" for order in TEMPORAL_ORDERS}
 
     @property
+    def optional_tasks(self) -> dict[str, str]:
+        """File name of the manifest of each optional set: appearance-free clips and HAT's sets."""
+        tasks = [f"{self.iid}_afd", *(f"{self.name}_{end}" for end in HAT_SETS)]
+        return {task: f"{task}.csv" for task in tasks}
+
+    @property
     def every_task(self) -> tuple[str, ...]:
-        """All tasks, including the temporal ones, which only some runs have."""
-        return (*self.tasks, *self.temporal_tasks.values())
+        """All tasks, including the temporal and optional ones, which only some runs have."""
+        return (*self.tasks, *self.temporal_tasks.values(), *self.optional_tasks)
 
     def row(self, name: str) -> Row | None:
         """Returns the row with this name; None if there is none."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from albar_jax.evaluation import metrics
-from albar_jax.evaluation.suites.base import Row, Suite, WeightedMean
+from albar_jax.evaluation.suites.base import Row, Suite, TaskGroups, WeightedMean
 from albar_jax.evaluation.suites.published import Published
 
 # Group -> title.
@@ -82,10 +82,17 @@ def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
     )
 
 
+def groups_of(training: Mapping[str, int]) -> TaskGroups:
+    """Returns the groups of a data set, with the number of training images in each."""
+    tasks = {group: f"waterbirds_{group}" for group in _GROUPS}
+    return TaskGroups("bird and scenery", tasks, training)
+
+
 SUITE = Suite(
     name="waterbirds",
     title="Waterbirds",
     iid="waterbirds",
     rows=rows_of(_TRAINING),
     published=_TABLE_9,
+    task_groups=groups_of(_TRAINING),
 )

@@ -21,4 +21,5 @@ SUITE = dataclasses.replace(
     title="Stand-in of Waterbirds",
     rows=waterbirds.rows_of(_TRAINING),
     published=None,
+    task_groups=waterbirds.groups_of(_TRAINING),
 )
