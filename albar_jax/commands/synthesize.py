@@ -14,7 +14,18 @@ from collections.abc import Callable
 from albar_jax import masks
 from albar_jax.data.manifest import read_manifest
 from albar_jax.masks.rules import MaskRules
-from albar_jax.synthesis import conflicting, hat, leakage, presets, scuba, scufo, sets, waterbirds
+from albar_jax.synthesis import (
+    afd,
+    afd_set,
+    conflicting,
+    hat,
+    leakage,
+    presets,
+    scuba,
+    scufo,
+    sets,
+    waterbirds,
+)
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.foregrounds import Foregrounds
@@ -53,6 +64,7 @@ def add_arguments(parser: flags.Parser) -> None:
         ("scufo", scufo, (*mask_groups, _add_frames, _add_work)),
         ("conflfg", conflicting, (*mask_groups, _add_still, *work)),
         ("hat", hat, (_add_videos, _add_masks, _add_hat, _add_true_masks, _add_rules, *work)),
+        ("afd", afd, (_add_videos, _add_noise, _add_work)),
         ("preset", presets, (*preset_groups, *work)),
         ("leakage", leakage, (*mask_groups, _add_true_masks, flags.Parser.add_jobs)),
         ("waterbirds", waterbirds, (_add_birds, _add_work)),
@@ -60,7 +72,7 @@ def add_arguments(parser: flags.Parser) -> None:
         # `python -OO` removes docstrings.
         description = module.__doc__ or ""
         first_line = description.partition("\n")[0]
-        if name != "waterbirds":
+        if module not in (afd, waterbirds):
             description += f"\n{masks.__doc__}"
         command = commands.add_parser(name, help=first_line, description=description)
         for add_group in groups:
@@ -74,6 +86,7 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
         "scufo": _scufo,
         "conflfg": _conflfg,
         "hat": _hat,
+        "afd": _afd,
         "preset": _preset,
         "leakage": _leakage,
         "waterbirds": _waterbirds,
@@ -102,6 +115,12 @@ def _conflfg(args: argparse.Namespace) -> None:
         "min_visible": args.min_visible,
     }
     show(*sets.conflfg(args.scuba, _target(args), **options).summary())
+
+
+def _afd(args: argparse.Namespace) -> None:
+    maker = afd.AppearanceFree(args.seed, args.noise, args.grain)
+    videos = read_manifest(args.manifest, split=args.split)
+    show(*afd_set.make(videos, maker, _target(args)).summary())
 
 
 def _leakage(args: argparse.Namespace) -> None:
@@ -318,6 +337,22 @@ def _named_folder(text: str) -> tuple[str, str]:
             f"{text!r} is not {' or '.join(f'{known}=DIR' for known in names)}"
         )
     return name, str(flags.path(folder))
+
+
+def _add_noise(command: flags.Parser) -> None:
+    command.add_argument(
+        "--noise",
+        choices=typing.get_args(afd.Noise),
+        default="gray",
+        help="noise in gray or in color",
+    )
+    command.add_argument(
+        "--grain",
+        type=int,
+        metavar="PIXELS",
+        help="height and width of a grain of noise; without it, one pixel, or more for frames of "
+        "360 pixels and more",
+    )
 
 
 def _add_form(command: flags.Parser) -> None:

@@ -1,5 +1,7 @@
 """Writes clips frame by frame: as a .zip of JPEGs, which ALBAR reads, or as an H.264 video.
 
+Clips that must be exact are a .zip of PNGs.
+
 The same frames give the same bytes. A file appears under its final name once it is complete.
 """
 
@@ -21,6 +23,7 @@ ClipFormat = Literal["zip", "mp4"]
 
 # Name of a frame in a .zip. Frames are numbered from 1, as in StillMix.
 FRAME = "frame{:06d}.jpg"
+_LOSSLESS_FRAME = "frame{:06d}.png"
 # The default of imageio, with which the published frames were written.
 JPEG_QUALITY = 75
 
@@ -58,9 +61,23 @@ def open_clip(path: Path, form: ClipFormat) -> Iterator[AddFrames]:
     Yields:
       A function that appends frames, uint8 RGB (T, H, W, 3).
     """
-    open_format = _open_zip if form == "zip" else _open_video
+    with replacing(path) as temporary:
+        if form == "zip":
+            with _open_zip(temporary, FRAME, encode_jpeg) as add:
+                yield add
+        else:
+            with _open_video(temporary) as add:
+                yield add
 
-    with replacing(path) as temporary, open_format(temporary) as add:
+
+@contextlib.contextmanager
+def open_lossless_clip(path: Path) -> Iterator[AddFrames]:
+    """Opens a .zip of PNGs for writing, as `open_clip` does.
+
+    Yields:
+      A function that appends frames, uint8 (T, H, W, 3) in RGB or (T, H, W, 1) in gray.
+    """
+    with replacing(path) as temporary, _open_zip(temporary, _LOSSLESS_FRAME, encode_png) as add:
         yield add
 
 
@@ -76,19 +93,35 @@ def encode_jpeg(frame: UInt8[np.ndarray, "h w 3"], *, fine: bool = False) -> byt
     return encoded.tobytes()
 
 
+def encode_png(frame: UInt8[np.ndarray, "h w channels"]) -> bytes:
+    """Encodes a frame without loss.
+
+    Args:
+      frame: colors, uint8 (H, W, 3) in RGB or (H, W, 1) in gray.
+    """
+    picture = frame
+    if frame.shape[-1] == 3:
+        picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    # More compression takes much time and saves little.
+    _, encoded = cv2.imencode(".png", picture, (cv2.IMWRITE_PNG_COMPRESSION, 1))
+    return encoded.tobytes()
+
+
 @contextlib.contextmanager
-def _open_zip(path: Path) -> Iterator[AddFrames]:
+def _open_zip(
+    path: Path, name_of_frame: str, encode: Callable[[np.ndarray], bytes]
+) -> Iterator[AddFrames]:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
 
         def add(frames: np.ndarray) -> None:
             for frame in frames:
-                name = FRAME.format(len(archive.infolist()) + 1)
+                name = name_of_frame.format(len(archive.infolist()) + 1)
 
                 # A fixed date and fixed permissions, so that the same frames give the same bytes.
                 member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
                 member.external_attr = 0o644 << 16
 
-                archive.writestr(member, encode_jpeg(frame))
+                archive.writestr(member, encode(frame))
 
         yield add
 
