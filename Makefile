@@ -4,16 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := -m pip install --disable-pip-version-check --quiet
 TORCH ?= torch==2.13.0
+NODE_MODULES := tests/browser/node_modules
 
-.PHONY: demo test test-torch lint format docs serve-docs bench chaos fuzz clean
+.PHONY: demo test test-torch test-browser lint format docs serve-docs bench chaos fuzz clean
 
 # Makes a world of small videos, trains four models, and writes a page about their biases.
 demo: $(VENV)/.run
 	$(BIN)/python -m albar_jax demo
 
 # Runs the tests in two processes, or in JOBS.
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(NODE_MODULES)/.done
 	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
+
+# The tests of the pages in a browser, which `make test` runs, too.
+test-browser: $(VENV)/.dev $(NODE_MODULES)/.done
+	$(BIN)/python -m pytest tests/evaluation/test_page_in_a_browser.py tests/evaluation/test_report_in_a_browser.py
 
 # The tests that need PyTorch or kinds of audited models, in an environment of their own: JAX's tests
 # run without these packages.
@@ -51,7 +56,7 @@ fuzz: $(VENV)/.run
 	$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) .venv-docs .venv-torch site
+	rm -rf $(VENV) .venv-docs .venv-torch site $(NODE_MODULES)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -79,3 +84,9 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	  > "$$(.venv-torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/albar_jax_venv.pth"
 	.venv-torch/bin/python $(PIP) "$(TORCH)" -r requirements-torch.txt
 	touch $@
+
+# Programs that drive a browser. Without npm their tests are skipped.
+$(NODE_MODULES)/.done: tests/browser/package-lock.json
+	if command -v npm > /dev/null; then \
+	  npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else echo "npm is not installed: the tests in a browser are skipped"; fi

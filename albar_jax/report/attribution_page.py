@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from albar_jax.files import replacing
-from albar_jax.report import attribution_table, plots, tables
+from albar_jax.report import attribution_table, pages, plots, tables
 from albar_jax.report.attribution_pictures import (
     ExplainedClip,
     Style,
@@ -26,11 +26,6 @@ from albar_jax.terminal.escapes import show
 TABLE = "attribution.csv"
 PAGE = "attribution.html"
 
-# A page without scripts.
-_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'"
-)
 _CAPTIONS = {
     "absolute": "Blue: magnitude of the attribution.",
     "positive": "Green: attributions that raise the score.",
@@ -98,9 +93,11 @@ def render(
                 drawn.append((strip.caption, list(map(plots.frame_png, strip.frames))))
             yield clip, drawn
 
+    css = pages.read_templates(["report.css"])
     template = environment().get_template("attribution.html.jinja")
     return template.generate(
-        policy=_POLICY,
+        policy=pages.policy(css, script=""),
+        style=css,
         figures=figures(),
         lines=attribution_table.table_lines(rows),
         caption=_CAPTIONS[style.show],

@@ -1,75 +1,15 @@
 """Chooses the pairs of clips that a report shows, with the predictions of each model."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from albar_jax.evaluation import metrics
-from albar_jax.evaluation.pairing import Pairs, pair
-from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import Suite
+from albar_jax.report.clip_pairs import VERDICTS, ClipPair, PairPrediction, predictions_by_id
 
-# (moving clip correct, still correct) -> verdict.
-VERDICTS = {
-    (True, False): "needs the motion",
-    (True, True): "a still was enough",
-    (False, True): "only the still",
-    (False, False): "not recognized",
-}
 _NEEDS_MOTION = VERDICTS[True, False]
 # Shortcuts are chosen from this many stills with the highest confidence.
 _NUM_CONFIDENT = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class PairPrediction:
-    """The predictions of one model for a moving clip and its still.
-
-    Attributes:
-      model: name of the model.
-      moving: predicted class of the moving clip.
-      moving_right: whether it is correct.
-      moving_sure: its probability, 0 to 1; None if unknown.
-      static: predicted class of the still.
-      static_right: whether it is correct.
-      static_sure: its probability, 0 to 1; None if unknown.
-    """
-
-    model: str
-    moving: int
-    moving_right: bool
-    moving_sure: float | None
-    static: int
-    static_right: bool
-    static_sure: float | None
-
-    @property
-    def verdict(self) -> str:
-        """The meaning of the two predictions in words."""
-        return VERDICTS[self.moving_right, self.static_right]
-
-
-@dataclasses.dataclass(frozen=True)
-class ClipPair:
-    """A moving clip and its still, chosen for the report.
-
-    Attributes:
-      id: id of both clips.
-      scuba: task of the moving clip.
-      scufo: task of the still.
-      label: true class.
-      reason: reason for the choice, in words.
-      predictions: predictions of each model.
-    """
-
-    id: str
-    scuba: str
-    scufo: str
-    label: int
-    reason: str
-    predictions: tuple[PairPrediction, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,11 +20,13 @@ class Limits:
       shortcuts: pairs for each model with a still that it classifies correctly.
       disagreeing: pairs on which the models disagree.
       typical: most frequent combinations of verdicts.
+      at_most: pairs in total. Up to it, each class without a pair gets one.
     """
 
     shortcuts: int = 2
     disagreeing: int = 3
     typical: int = 2
+    at_most: int = 16
 
 
 def choose_pairs(
@@ -97,6 +39,7 @@ def choose_pairs(
       2. Pairs on which the models disagree most.
       3. A pair on which the model `best` fails.
       4. Pairs with the most frequent combinations of verdicts.
+      5. One pair of each class that is not shown yet, so that every class can be chosen.
 
     A rule prefers classes that are not shown yet, then the first id.
 
@@ -108,14 +51,21 @@ def choose_pairs(
 
     Returns:
       Pairs that every run has predicted, on the first background with predictions of all runs.
-      Empty without such a background.
+      Without such a background, ordinary test clips with their middle frames. Empty without these.
     """
-    for scuba, scufo in suite.pairs:
+    for scuba, scufo in _kinds_of_pairs(suite):
         # All models must have predictions for the same pairs.
         if all({scuba, scufo} <= set(run.predictions) for run in runs):
-            return _choose_from(scuba, scufo, runs, best, limits)
+            chosen = _choose_from(scuba, scufo, runs, best, limits)
+            is_plain = scuba == suite.iid
+            return tuple(dataclasses.replace(pair, is_plain=is_plain) for pair in chosen)
 
     return ()
+
+
+def _kinds_of_pairs(suite: Suite) -> list[tuple[str, str]]:
+    """Returns the tasks (moving clips, stills) of each kind of pairs, the preferred first."""
+    return [*suite.pairs, (suite.iid, f"{suite.iid}_static")]
 
 
 def _choose_from(
@@ -124,7 +74,7 @@ def _choose_from(
     """Chooses pairs of one background."""
     models = []
     for run in runs:
-        models.append(_predictions_by_id(run, scuba, scufo))
+        models.append(predictions_by_id(run, scuba, scufo))
     common = set.intersection(*map(set, models))
     if not common:
         return ()
@@ -139,6 +89,7 @@ def _choose_from(
             # `min` returns the first of equals, and False is less than True.
             clip = min(new, key=lambda clip: label_of[clip] in shown_classes)
             reason_of[clip] = reason
+    _add_missing_classes(reason_of, sorted(common), label_of, limits.at_most)
 
     chosen = []
     for clip, reason in reason_of.items():
@@ -146,6 +97,19 @@ def _choose_from(
         chosen.append(ClipPair(clip, scuba, scufo, label_of[clip], reason, predictions))
 
     return tuple(chosen)
+
+
+def _add_missing_classes(
+    reason_of: dict[str, str], ids: Sequence[str], label_of: Mapping[str, int], at_most: int
+) -> None:
+    """Adds the first pair of each class that is not shown, up to a number of pairs in total."""
+    shown_classes = {label_of[clip] for clip in reason_of}
+    for clip in ids:
+        if len(reason_of) >= at_most:
+            return
+        if label_of[clip] not in shown_classes:
+            shown_classes.add(label_of[clip])
+            reason_of[clip] = "The first clip of a class that is not shown above"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,8 +148,8 @@ class _Rules:
         return model[self.ids[0]].model
 
     def _most_confident(self, model: dict[str, PairPrediction]) -> list[str]:
-        """Returns the correct stills with the highest probabilities; without these, the first."""
-        correct = [clip for clip in self.ids if model[clip].static_right]
+        """Returns the shortcuts with the highest probabilities; without these, the first."""
+        correct = [clip for clip in self.ids if model[clip].is_shortcut]
         correct.sort(key=lambda clip: -(model[clip].static_sure or 0))
         return correct[:_NUM_CONFIDENT]
 
@@ -216,22 +180,3 @@ class _Rules:
         for ids in sorted(ids_of.values(), key=len, reverse=True)[:count]:
             percent = 100 * len(ids) / len(self.ids)
             yield f"Typical: {percent:.0f}\u00a0% of the clips have these verdicts", ids
-
-
-def _predictions_by_id(run: ModelRun, scuba: str, scufo: str) -> dict[str, PairPrediction]:
-    pairs: Pairs = pair(run.predictions[scuba], run.predictions[scufo])
-    moving = _columns(run.predictions[scuba], pairs.first)
-    static = _columns(run.predictions[scufo], pairs.second)
-    rows = zip(*moving, *static, strict=True)
-    return {clip: PairPrediction(run.name, *row) for clip, row in zip(pairs.ids, rows, strict=True)}
-
-
-def _columns(predictions: Predictions, rows: np.ndarray) -> tuple[list, list, list]:
-    """Returns the predicted classes of some rows, whether they are correct, and probabilities."""
-    # Python lists, because the fields of a pair are plain numbers.
-    pred = predictions.pred[rows]
-    correct = metrics.accuracy(predictions).values[rows]
-    probs = [None] * len(rows)
-    if predictions.probs is not None:
-        probs = predictions.probs[rows, pred].tolist()
-    return pred.tolist(), correct.tolist(), probs

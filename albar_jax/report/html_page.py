@@ -1,20 +1,18 @@
 """Renders report.html, a self-contained page that shows the results and their meaning."""
 
-import base64
-import hashlib
 import os
-from typing import Any, cast
-
-import jinja2
 
 from albar_jax import files
 from albar_jax.report import appearance_motion, cells, further, page_tables, plots
 from albar_jax.report.confusions import draw_confusions
-from albar_jax.report.environment import environment
 from albar_jax.report.headline import headline
+from albar_jax.report.pages import render_page
 from albar_jax.report.report_data import ReportData
 from albar_jax.report.strips import draw_strips
 
+# The script that follows links needs the others before it.
+_SCRIPTS = ("sort.js", "choose.js", "player.js", "fold.js", "contents.js", "fragment.js")
+_STYLES = ("report.css", "page.css")
 # With more classes, their names are not legible next to a confusion matrix.
 _MAX_NAMED = 16
 # With more classes, figures are not legible inside a confusion matrix.
@@ -30,10 +28,12 @@ def render(data: ReportData) -> str:
     """Returns the page as HTML.
 
     The page makes no network request, and all text from outside is escaped. Its
-    Content-Security-Policy lets browsers run only its own script and load nothing.
+    Content-Security-Policy lets browsers apply only its own style and script, and load nothing.
     """
     return render_page(
         "report.html.jinja",
+        _STYLES,
+        _SCRIPTS,
         suite=data.suite,
         results=data.results,
         summaries=data.summaries,
@@ -55,22 +55,6 @@ def render(data: ReportData) -> str:
     )
 
 
-def render_page(template: str, **content: Any) -> str:
-    """Renders a page with the sorting script and a policy that allows only this script.
-
-    Args:
-      template: name of a template that shows `policy` in a meta element and `script` at its end.
-      **content: further variables of the template.
-    """
-    # The policy contains the hash of the script, so the script is inserted without escaping.
-    templates = environment()
-    # `environment` gives one.
-    loader = cast(jinja2.BaseLoader, templates.loader)
-    script = loader.get_source(templates, "sort.js")[0]
-    page = templates.get_template(template)
-    return page.render(policy=_policy(script), script=script, **content)
-
-
 def _is_partial(data: ReportData) -> bool:
     """Returns whether a run leaves out a clip."""
     for run in data.results.runs:
@@ -78,13 +62,3 @@ def _is_partial(data: ReportData) -> bool:
             if predictions.left_out:
                 return True
     return False
-
-
-def _policy(script: str) -> str:
-    """Returns the Content-Security-Policy of a page with this script and embedded images."""
-    # Browsers compare this hash with the text between the script tags.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )

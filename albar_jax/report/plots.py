@@ -17,6 +17,8 @@ from albar_jax.evaluation.results import ModelRun, ModelSummary
 _MAX_POINTS = 150
 # Maximum side of a frame in pixels; larger frames would only increase the size of the page.
 _MAX_SIDE = 112
+# Quality of photographs, 1 to 100.
+_WEBP_QUALITY = 85
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +162,18 @@ def frame_png(frame: np.ndarray) -> str:
 
     A tiny frame is enlarged by repeating its pixels.
     """
+    return _png(_resized(frame))
+
+
+def frame_picture(frame: np.ndarray) -> str:
+    """Returns the same as `frame_png` as a lossy WebP: 3 kB instead of 25 for a photograph."""
+    options = [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY]
+    _, data = cv2.imencode(".webp", _resized(frame), options)
+    return _url("webp", data)
+
+
+def _resized(frame: np.ndarray) -> np.ndarray:
+    """Returns a frame as BGR in the size of the page."""
     height, width = frame.shape[:2]
     scale = _MAX_SIDE / max(height, width)
     if scale < 1:
@@ -167,17 +181,18 @@ def frame_png(frame: np.ndarray) -> str:
         frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     else:
         frame = frame.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
-    return _png(frame[..., ::-1])
+    # cv2 writes BGR.
+    return np.ascontiguousarray(frame[..., ::-1])
 
 
 def strip(clip: np.ndarray, *, frames: int = 8) -> tuple[str, ...]:
-    """Returns PNGs of at most `frames` frames of a clip, uint8 (T, H, W, 3).
+    """Returns pictures of at most `frames` frames of a clip, uint8 (T, H, W, 3).
 
     They are evenly spaced from the first frame to the last.
     """
     places = np.linspace(0, len(clip) - 1, min(frames, len(clip)))
     indices = np.unique(places.round().astype(int))
-    return tuple(map(frame_png, clip[indices]))
+    return tuple(map(frame_picture, clip[indices]))
 
 
 def motionless(clip: np.ndarray) -> np.ndarray:
@@ -190,5 +205,10 @@ def motionless(clip: np.ndarray) -> np.ndarray:
 
 
 def _png(pixels: np.ndarray) -> str:
-    _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
-    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    _, data = cv2.imencode(".png", pixels)
+    return _url("png", data)
+
+
+def _url(kind: str, data: np.ndarray) -> str:
+    encoded = base64.b64encode(data.tobytes()).decode("ascii")
+    return f"data:image/{kind};base64,{encoded}"

@@ -1,6 +1,6 @@
 """Renders predict.html, a self-contained page of the predictions of videos.
 
-It makes no network request, and all text from outside is escaped; see `html_page`.
+It makes no network request, and all text from outside is escaped; see `pages`.
 """
 
 import base64
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from albar_jax.evaluation.motion_use import ClassProb, VideoUse
 from albar_jax.report import prediction_text
-from albar_jax.report.html_page import render_page
+from albar_jax.report.pages import render_page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,8 @@ def render(
     largest = max([1e-6, *(_size(video) for video in videos)])
     return render_page(
         "predict.html.jinja",
+        ("report.css", "predict.css"),
+        ("sort.js",),
         title=title,
         notes=notes,
         videos=videos,

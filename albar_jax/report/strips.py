@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
+
 from albar_jax.evaluation.results import Results
 from albar_jax.report import attribution_pictures, gallery, plots
 from albar_jax.report.attribution_pictures import Explained, ExplainedClip, Style
-from albar_jax.report.gallery import ClipPair
+from albar_jax.report.clip_pairs import ClipPair
 from albar_jax.report.report_data import ReadClip, ReportData
 
 
@@ -64,20 +66,32 @@ def _draw(pair: ClipPair, read_clip: ReadClip | None, explained: tuple[Explained
         return Strip(pair)
 
     moving = read_clip(pair.scuba, pair.id)
-    static = read_clip(pair.scufo, pair.id)
-    if moving is None or static is None:
+    if moving is None:
+        return Strip(pair)
+    still = _still(pair, moving, read_clip)
+    if still is None:
         return Strip(pair)
     return Strip(
         pair,
         frames=plots.strip(moving),
-        motionless=plots.frame_png(plots.motionless(moving)),
-        still=plots.frame_png(static[0]),
+        motionless=plots.frame_picture(plots.motionless(moving)),
+        still=plots.frame_picture(still),
         explained=_draw_explained(ExplainedClip(pair.id, "", moving, explained)),
     )
+
+
+def _still(pair: ClipPair, moving: np.ndarray, read_clip: ReadClip) -> np.ndarray | None:
+    """Returns the frame of the still, (H, W, 3); None if it cannot be read."""
+    if pair.is_plain:
+        return moving[len(moving) // 2]
+    static = read_clip(pair.scufo, pair.id)
+    if static is None:
+        return None
+    return static[0]
 
 
 def _draw_explained(clip: ExplainedClip) -> tuple[tuple[str, tuple[str, ...]], ...]:
     strips = attribution_pictures.draw_strips(clip, Style())
     # The first strip is the clip itself, which is drawn anyway.
-    drawn = [(strip.caption, tuple(map(plots.frame_png, strip.frames))) for strip in strips[1:]]
+    drawn = [(strip.caption, tuple(map(plots.frame_picture, strip.frames))) for strip in strips[1:]]
     return tuple(drawn)

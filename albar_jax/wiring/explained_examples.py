@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from albar_jax.methods.pixels import normalise
 from albar_jax.report.attribution_pictures import Explained
-from albar_jax.report.gallery import ClipPair
+from albar_jax.report.clip_pairs import ClipPair
 from albar_jax.report.report_data import ReportData
 from albar_jax.report.strips import chosen_pairs
 from albar_jax.terminal.escapes import show

@@ -1,10 +1,12 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report.anchors import anchor
 from albar_jax.report.gallery import Limits, choose_pairs
 
 QUICKSTART = SUITES["quickstart"]
@@ -97,7 +99,7 @@ def test_without_probabilities_shortcuts_are_still_found(make_run):
         task: Predictions(p.ids, p.labels, None, p.pred) for task, p in run.predictions.items()
     }
     run = dataclasses.replace(run, predictions=chosen)
-    pairs = choose_pairs(QUICKSTART, [run], limits=Limits(disagreeing=0, typical=0))
+    pairs = choose_pairs(QUICKSTART, [run], limits=Limits(disagreeing=0, typical=0, at_most=2))
 
     assert [pair.id for pair in pairs] == ["clip_1", "clip_2"]
     assert pairs[0].predictions[0].static_sure is None
@@ -161,3 +163,52 @@ def test_without_a_background_with_predictions_of_all_models_there_is_no_pair(tw
     )
 
     assert choose_pairs(QUICKSTART, [first, second]) == ()
+
+
+def test_classes_that_no_rule_shows_get_a_pair_up_to_the_limit(make_run):
+    ones = [1] * 8
+    run = make_run("ce", 0, iid=ones, scuba=ones, scufo=[0, 1, 0, 0, 0, 0, 0, 0], conflfg=ones)
+    rules = {"shortcuts": 1, "disagreeing": 0, "typical": 0}
+
+    chosen = {}
+    for at_most in (0, 3, 16):
+        pairs = choose_pairs(QUICKSTART, [run], limits=Limits(**rules, at_most=at_most))
+        chosen[at_most] = [pair.id for pair in pairs]
+
+    # Clip 1 is the shortcut; clips 0, 2 and 3 are the first of their classes.
+    assert chosen == {
+        0: ["clip_1"],
+        3: ["clip_1", "clip_0", "clip_2"],
+        16: ["clip_1", "clip_0", "clip_2", "clip_3"],
+    }
+
+
+def test_a_still_that_is_right_by_chance_is_no_shortcut(make_run):
+    run = make_run("ce", 0, iid=[1] * 3, scuba=[1, 1, 0], scufo=[1] * 3, conflfg=[1] * 3)
+    still = run.predictions["quickstart_scufo"]
+    # Twice chance is 0.5 for four classes: below it, a tie, and below it again.
+    sure = np.array([0.4, 0.5, 0.4])
+    probs = np.full((3, 4), ((1 - sure) / 3)[:, None])
+    probs[np.arange(3), still.labels] = sure
+    tasks = run.predictions | {"quickstart_scufo": Predictions(still.ids, still.labels, probs)}
+    run = dataclasses.replace(run, predictions=tasks)
+    shown = {pair.id: pair for pair in choose_pairs(QUICKSTART, [run])}
+
+    assert {clip: pair.predictions[0].verdict for clip, pair in shown.items()} == {
+        "clip_0": "needs the motion",
+        "clip_1": "a still was enough",
+        "clip_2": "not recognized",
+    }
+    assert all(pair.predictions[0].static_right for pair in shown.values())
+    shortcuts = [clip for clip, pair in shown.items() if pair.reason.startswith("A shortcut")]
+    assert shortcuts == ["clip_1"]
+
+
+def test_an_anchor_is_readable_and_belongs_to_one_name():
+    assert anchor("clip", "test_00021__0") == "clip-test_00021__0"
+    names = ["a/b", "a b", "a-b", "-a-b", "a" * 70, "a" * 71, "\ud800", "", "<b>", "<i>"]
+    anchors = [anchor("clip", name) for name in names]
+
+    assert anchors[0].startswith("clip-a-b-")
+    assert len(set(anchors)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", text) for text in anchors)

@@ -11,7 +11,7 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import html_page
+from albar_jax.report import html_page, pages
 from albar_jax.report.report_data import ReportData
 
 BROWSER = next(
@@ -57,7 +57,7 @@ class Body(html.parser.HTMLParser):
         self.text.append(data)
 
 
-def _page(port):
+def hostile_page(port):
     """Returns a page whose models, classes, clips, metrics and views have hostile names."""
     names = [payload.replace("PORT", str(port)) for payload in PAYLOADS]
     labels = np.arange(len(names))
@@ -112,7 +112,7 @@ def _browse(page, folder):
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 def test_hostile_names_run_nothing_and_the_page_shows_them(listener, tmp_path):
     port, heard = listener
-    page = _page(port)
+    page = hostile_page(port)
     shown, console = _browse(page, tmp_path)
     body = Body(shown)
     text = "".join(body.text)
@@ -123,7 +123,8 @@ def test_hostile_names_run_nothing_and_the_page_shows_them(listener, tmp_path):
     # Our own script has run: it turns the headings into buttons.
     assert "button" in body.tags
     assert body.tags.count("script") == 1
-    assert not {"iframe", "base", "form", "a"} & set(body.tags)
+    assert not {"iframe", "base", "form"} & set(body.tags)
+    assert {value[0] for name, value in body.attributes if name == "href"} == {"#", "d"}
     assert not [name for name, _ in body.attributes if name.startswith("on")]
     for payload in PAYLOADS[:-1]:
         assert payload.replace("PORT", str(port)) in text
@@ -134,7 +135,7 @@ def test_hostile_names_run_nothing_and_the_page_shows_them(listener, tmp_path):
 def test_the_policy_stops_what_escaping_would_miss(listener, tmp_path):
     port, heard = listener
     scripts = "".join(PAYLOADS[:6]) + "".join(PAYLOADS[9:11])
-    page = _page(port).replace("<main>", f"<main>{scripts.replace('PORT', str(port))}", 1)
+    page = hostile_page(port).replace("</h1>", f"</h1>{scripts.replace('PORT', str(port))}", 1)
     shown, console = _browse(page, tmp_path)
 
     assert "RAN" not in shown.partition("</title>")[0]
@@ -145,9 +146,9 @@ def test_the_policy_stops_what_escaping_would_miss(listener, tmp_path):
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 def test_without_the_policy_the_same_page_would_run_them(listener, tmp_path):
     port, heard = listener
-    policy = html_page._policy("").split(";")[0]
-    page = _page(port).replace(
-        "<main>", f"<main>{PAYLOADS[1]}{PAYLOADS[9].replace('PORT', str(port))}", 1
+    policy = pages.policy("", "").split(";")[0]
+    page = hostile_page(port).replace(
+        "</h1>", f"</h1>{PAYLOADS[1]}{PAYLOADS[9].replace('PORT', str(port))}", 1
     )
     start = page.index('<meta http-equiv="Content-Security-Policy"')
 

@@ -1,34 +1,42 @@
 // Turns the headings of the tables into buttons that sort.
-document.querySelectorAll("table.sortable").forEach((table) => {
-  const headings = [...table.tHead.rows[0].cells];
+{
+  // Row headings are text, all other cells are numbers; a dash is NaN.
   const key = (row, column) => {
     const cell = row.cells[column];
     const text = cell.textContent.trim();
-    return cell.tagName === "TH" ? text : Number.parseFloat(text.replace("−", "-"));
+    return cell.tagName === "TH" ? text : Number.parseFloat(text.replace("−", "-").replaceAll(",", ""));
   };
+
   const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
-  const sort = (column, direction) => {
-    for (const body of table.tBodies) {
-      const rows = [...body.rows];
-      // Missing figures stay at the end in both directions.
-      const known = rows.filter((row) => !Number.isNaN(key(row, column)));
-      known.sort((a, b) => direction * compare(key(a, column), key(b, column)));
-      body.append(...known, ...rows.filter((row) => Number.isNaN(key(row, column))));
-    }
+
+  const sortBody = (body, column, direction) => {
+    const rows = [...body.rows].filter((row) => !row.classList.contains("model"));
+    const keys = new Map(rows.map((row) => [row, key(row, column)]));
+    // Missing figures stay at the end in both directions.
+    const known = rows.filter((row) => !Number.isNaN(keys.get(row)));
+    known.sort((a, b) => direction * compare(keys.get(a), keys.get(b)));
+    body.append(...known, ...rows.filter((row) => Number.isNaN(keys.get(row))));
   };
-  headings.forEach((heading, column) => {
+
+  const toggle = (table, heading, column) => {
+    const now = heading.getAttribute("aria-sort");
+    const first = heading.dataset.first === "asc" ? "ascending" : "descending";
+    const next = now === null ? first : now === "ascending" ? "descending" : "ascending";
+    for (const other of heading.parentElement.cells) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", next);
+    for (const body of table.tBodies) sortBody(body, column, next === "ascending" ? 1 : -1);
+  };
+
+  const addButton = (table, heading, column) => {
     if (heading.classList.contains("plain")) return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...heading.childNodes);
     heading.append(button);
-    button.addEventListener("click", () => {
-      const now = heading.getAttribute("aria-sort");
-      const first = heading.dataset.first === "asc" ? "ascending" : "descending";
-      const next = now === null ? first : now === "ascending" ? "descending" : "ascending";
-      headings.forEach((other) => other.removeAttribute("aria-sort"));
-      heading.setAttribute("aria-sort", next);
-      sort(column, next === "ascending" ? 1 : -1);
-    });
-  });
-});
+    button.addEventListener("click", () => toggle(table, heading, column));
+  };
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((heading, column) => addButton(table, heading, column));
+  }
+}
