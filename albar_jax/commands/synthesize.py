@@ -292,6 +292,12 @@ def _add_hat(command: flags.Parser) -> None:
     command.add_argument(
         "--copies", type=int, default=1, metavar="N", help="number of swaps of each kind per video"
     )
+    command.add_path(
+        "--scenes", "manifest of the videos without persons, if they exist", metavar="FILE"
+    )
+    command.add_path(
+        "--pairs", "table set,id,copy,scene of the swaps, instead of drawing them", metavar="FILE"
+    )
     command.add_argument(
         "--color",
         type=_level,

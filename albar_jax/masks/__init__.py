@@ -7,7 +7,8 @@ the union of two sources.
     tubes:FILE.pkl  boxes of UCF101-24; boxes=union uses all boxes of a frame, not only the first as
                     published
     png:DIR         images, DIR/<video id>/<number>.png; ids=1,2 selects objects, first=0 or 1 is
-                    the number of the first frame
+                    the number of the first frame, above=128 selects values above 128;
+                    png:FILE.csv lists id,path: the folder of each video
     npz:DIR         arrays, DIR/<video id>.npz
     rle:FILE.json   run-length codes in the format of COCO or YouTube-VIS; ids=1,2 selects
                     categories, first as for png

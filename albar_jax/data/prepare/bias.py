@@ -14,10 +14,9 @@ https://github.com/UCF-CRCV/ALBAR, https://github.com/lihaoxin05/StillMix
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from albar_jax.data.labels import some
-from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import DataSet, Item, Listing
 from albar_jax.data.prepare.bias_folders import (
@@ -27,8 +26,9 @@ from albar_jax.data.prepare.bias_folders import (
     read_list,
     split_name,
 )
+from albar_jax.data.prepare.sources import Sources
 from albar_jax.errors import UserError
-from albar_jax.terminal.escapes import shell_line, shell_word
+from albar_jax.terminal.escapes import shell_line
 
 # Clips of each published SCUBA set, where their number is known for certain.
 _PUBLISHED = {"ucf101_boxes": 4550, "kinetics400": 10190}
@@ -48,7 +48,7 @@ def read(videos: Path, *, out: Path, splits: Path | None = None) -> dict[str, Li
     Raises:
       UserError: the data set is not prepared, or no set was made from it.
     """
-    sources = _Sources(out / "manifest.csv")
+    sources = Sources(out / "manifest.csv")
     sets = find_sets("--videos", videos)
     lists = find_lists(splits) if splits else {}
 
@@ -88,57 +88,7 @@ def _with_notes(
     return complete
 
 
-class _Sources:
-    """The videos of a data set, found by their names without the folder of the class.
-
-    The names of released clips do not contain that folder.
-    """
-
-    def __init__(self, file: Path):
-        """Reads the manifest of the data set. Raises UserError if it does not exist."""
-        if not file.is_file():
-            raise UserError(
-                f"there is no {file}, which has the class of each video; prepare the data set "
-                f"itself first, as with `albar prepare hmdb51 --out {shell_word(str(file.parent))} "
-                "...`"
-            )
-
-        self.file = file
-        manifest = read_manifest(file)
-        self.classes = list(manifest.classes)
-        self.trained = _trained(file)
-
-        # Pairs (id, class) by name, and by name in lower case.
-        self._exact: dict[str, list[tuple[str, str]]] = {}
-        self._folded: dict[str, list[tuple[str, str]]] = {}
-        for video, label in zip(manifest.ids, manifest.labels.tolist(), strict=True):
-            name = PurePosixPath(video).name
-            self._exact.setdefault(name, []).append((video, self.classes[label]))
-            self._folded.setdefault(name.casefold(), []).append((video, self.classes[label]))
-
-    def find(self, name: str) -> tuple[str, str] | None:
-        """Finds a video by its name.
-
-        The case of the name may differ, as it does for some videos of UCF101.
-
-        Returns:
-          The id and the class of the video; None if no video, or more than one, has the name.
-        """
-        matches = self._exact.get(name) or self._folded.get(name.casefold(), [])
-        # With several matches the class of the clip would be a guess.
-        return matches[0] if len(matches) == 1 else None
-
-
-def _trained(file: Path) -> set[str]:
-    """Returns the ids of the videos in the split train."""
-    try:
-        return set(read_manifest(file, split="train").ids)
-    # There is no such split.
-    except UserError:
-        return set()
-
-
-def _read_set(task: str, folder: Path, sources: _Sources, list_file: Path | None) -> Listing | None:
+def _read_set(task: str, folder: Path, sources: Sources, list_file: Path | None) -> Listing | None:
     """Lists the clips of a set; returns None if it was not made from these videos."""
     clips = find_clips(folder)
     # Without a list, a clip has the class of its video.
@@ -172,7 +122,7 @@ def _read_set(task: str, folder: Path, sources: _Sources, list_file: Path | None
 
 
 def _check_label(
-    name: str, listed: str | None, label: str | None, list_file: Path | None, sources: _Sources
+    name: str, listed: str | None, label: str | None, list_file: Path | None, sources: Sources
 ) -> None:
     """Raises UserError if the class of a clip in a list contradicts the manifest."""
     if listed and label and listed != label:
@@ -187,7 +137,7 @@ def _set_notes(
     unknown: Sequence[str],
     unlisted: Sequence[str],
     list_file: Path | None,
-    sources: _Sources,
+    sources: Sources,
 ) -> list[str]:
     """Describes clips that are left out, and clips of training videos."""
     notes = []

@@ -60,7 +60,7 @@ class Background:
             if number is None:
                 raise NoMask("it has no emptied scene")
 
-            picture = self.scenes.picture(number)
+            picture = self.scenes.picture(number, size[1:])
             removed = pixels.grow(masks, self.widen)
             with open_clip(folder / clip.file, self.form) as add_frames:
                 for span in spans(len(frame_ids), size):

@@ -67,6 +67,25 @@ def choose(
     return pairs
 
 
+def find_pair(scenes: Scenes, video: str, scene: str) -> Pair:
+    """Returns the pair of a person and a scene that are given.
+
+    Args:
+      scenes: the emptied scenes.
+      video: id of the person's video.
+      scene: id of the scene's video.
+
+    Raises:
+      NoMask: one of them has no emptied scene.
+    """
+    own, other = scenes.find(video), scenes.find(scene)
+    if own is None:
+        raise NoMask("it has no emptied scene")
+    if other is None:
+        raise NoMask(f"{scene}, whose scene it should get, has no emptied scene")
+    return Pair(other, float(scenes.distances(own)[other]))
+
+
 def check_classes(scenes: Scenes) -> None:
     """Raises UserError if all scenes are of one class."""
     labels = {video.clips[0].label for video in scenes.videos}

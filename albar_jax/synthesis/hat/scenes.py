@@ -17,16 +17,18 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from albar_jax.data.decode import open_video
+from albar_jax.data.manifest import read_manifest
 from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.data.reading import size_of, spans
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 from albar_jax.masks import pixels
+from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
 from albar_jax.storage.journal import Row
 from albar_jax.synthesis.clip_list import SourceVideo
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
-from albar_jax.synthesis.hat.emptying import WIDEN, find_scene
+from albar_jax.synthesis.hat.emptying import WIDEN, Scene, find_scene
 from albar_jax.synthesis.runner import Progress
 
 SUFFIX = ".png"
@@ -36,16 +38,46 @@ _COLORS = ("red", "green", "blue")
 
 
 @dataclasses.dataclass(frozen=True)
+class GivenScenes:
+    """Videos without persons that another program made, such as HAT's.
+
+    Attributes:
+      paths: path of each video, by id.
+      digest: identifies them.
+    """
+
+    paths: Mapping[str, str]
+    digest: str
+
+    @classmethod
+    def read(cls, manifest: Path) -> "GivenScenes":
+        """Reads a manifest of such videos. Raises UserError if it is malformed."""
+        content = read_manifest(manifest)
+        paths = dict(zip(content.ids, content.paths, strict=True))
+        return cls(paths, hashlib.sha256(manifest.read_bytes()).hexdigest()[:16])
+
+    def find_scene(self, video: str) -> Scene:
+        """Returns the median of all frames of a video. Raises NoMask if it is not given."""
+        if video not in self.paths:
+            raise NoMask("--scenes does not list it")
+        with open_video(self.paths[video]) as frames_of:
+            size = size_of(frames_of)
+            return find_scene(frames_of, np.arange(size[0]), np.zeros(size, bool))
+
+
+@dataclasses.dataclass(frozen=True)
 class SceneMaker:
     """A maker of emptied scenes; see runner.Maker.
 
     Attributes:
       foregrounds: the masks of the persons.
       widen: pixels by which a person is widened before it is removed.
+      given: videos without persons, which are used instead.
     """
 
     foregrounds: Foregrounds
     widen: int = WIDEN
+    given: "GivenScenes | None" = None
     kind = "hat_scenes"
 
     def settings(self) -> Mapping[str, Any]:
@@ -54,6 +86,7 @@ class SceneMaker:
             "masks": self.foregrounds.spec,
             "rules": rules_to_text(self.foregrounds.rules),
             "widen": self.widen,
+            "given": self.given.digest if self.given else None,
         }
 
     def make(self, video: SourceVideo, folder: Path) -> list[Row]:
@@ -62,7 +95,10 @@ class SceneMaker:
         with open_video(video.path) as frames_of:
             size = size_of(frames_of)
             masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size)
-            scene = find_scene(frames_of, frame_ids, pixels.grow(masks, self.widen))
+            if self.given:
+                scene = self.given.find_scene(video.id)
+            else:
+                scene = find_scene(frames_of, frame_ids, pixels.grow(masks, self.widen))
 
             sums = np.zeros(3, np.int64)
             for span in spans(len(frame_ids), size):
@@ -88,6 +124,7 @@ class Scenes:
       never: share of each scene that is inpainted, float (N,), 0 to 1.
       color: mean color of the data set, uint8 RGB (3,).
       digest: identifies the scenes and all settings that made them.
+      given: paths of videos without persons that are used instead, by id; empty if none are.
     """
 
     folder: Path
@@ -96,13 +133,18 @@ class Scenes:
     never: Float[np.ndarray, " n"]
     color: UInt8[np.ndarray, "3"]
     digest: str
+    given: Mapping[str, str]
 
     def find(self, video: str) -> int | None:
         """Returns the number of a video's scene, or None if it has none."""
         return self._numbers.get(video)
 
-    def picture(self, number: int) -> UInt8[np.ndarray, "h w 3"]:
+    def picture(self, number: int, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
         """Reads an emptied scene, uint8 RGB (H, W, 3).
+
+        Args:
+          number: number of the scene.
+          size: (height, width) of its video.
 
         Raises:
           UserError: the file is damaged.
@@ -110,11 +152,13 @@ class Scenes:
         path = self.folder / self.videos[number].clips[0].file
         try:
             with access.StoredFile(str(path)) as file, open_picture(file, ("PNG",)) as image:
-                return np.asarray(image.convert("RGB"))
-        except PICTURE_ERRORS as error:
-            raise UserError(
-                f"{path} is damaged; delete it and repeat the command to make it again"
-            ) from error
+                picture = np.asarray(image.convert("RGB"))
+        except PICTURE_ERRORS:
+            picture = np.zeros((0, 0, 3), np.uint8)
+
+        if picture.shape[:2] != size:
+            raise UserError(f"{path} is damaged; delete it and repeat the command to make it again")
+        return picture
 
     def distances(self, number: int) -> Float[np.ndarray, " n"]:
         """Returns the distances of a scene to all scenes, 0 to 1."""
@@ -128,7 +172,7 @@ class Scenes:
         return {video.id: number for number, video in enumerate(self.videos)}
 
 
-def read_scenes(progress: Progress, folder: Path, settings: Mapping[str, Any]) -> Scenes:
+def read_scenes(progress: Progress, folder: Path, maker: SceneMaker) -> Scenes:
     """Collects the scenes that `SceneMaker` made.
 
     The mean color of the data set is the mean over its videos of the mean over a video's frames
@@ -137,7 +181,7 @@ def read_scenes(progress: Progress, folder: Path, settings: Mapping[str, Any]) -
     Args:
       progress: the complete scenes.
       folder: folder of the pictures.
-      settings: settings of their maker.
+      maker: the maker of the scenes.
 
     Raises:
       UserError: there is no scene, or the record is damaged.
@@ -157,9 +201,10 @@ def read_scenes(progress: Progress, folder: Path, settings: Mapping[str, Any]) -
         raise UserError(f"the record of {folder} is damaged; remove {folder}") from error
 
     color = np.rint(means.mean(axis=0)).astype(np.uint8)
-    content = json.dumps([dict(settings), rows])
+    content = json.dumps([dict(maker.settings()), rows])
     digest = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:16]
-    return Scenes(folder, tuple(progress.complete), layouts, never, color, digest)
+    given = maker.given.paths if maker.given else {}
+    return Scenes(folder, tuple(progress.complete), layouts, never, color, digest, given)
 
 
 def describe(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "192"]:

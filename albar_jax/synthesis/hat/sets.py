@@ -14,7 +14,14 @@ from albar_jax.synthesis.hat.background import Background
 from albar_jax.synthesis.hat.emptying import WIDEN
 from albar_jax.synthesis.hat.human import Human
 from albar_jax.synthesis.hat.pairing import CHOICES, check_classes
-from albar_jax.synthesis.hat.scenes import SUFFIX, SceneMaker, Scenes, read_scenes
+from albar_jax.synthesis.hat.pairs import Pairs, list_clips, read_pairs
+from albar_jax.synthesis.hat.scenes import (
+    SUFFIX,
+    GivenScenes,
+    SceneMaker,
+    Scenes,
+    read_scenes,
+)
 from albar_jax.synthesis.hat.swap import Swap
 from albar_jax.synthesis.runner import make_missing_clips
 from albar_jax.synthesis.sets import SetMaker, Target, make_clips, write_classes
@@ -42,6 +49,9 @@ class Options:
         videos.
       form: file format of the clips.
       true: more accurate masks to measure leakage; None only estimates it.
+      scenes: manifest of videos without persons, which are used instead of emptied ones. The set
+        "background" is then not made.
+      pairs: table of the swaps; None draws them. See `pairs.read_pairs`.
       jobs: number of processes.
       shard: (i, n) for the i-th of n shards, from 1.
     """
@@ -55,6 +65,8 @@ class Options:
     color: tuple[int, int, int] | None = None
     form: ClipFormat = "zip"
     true: Foregrounds | None = None
+    scenes: Path | None = None
+    pairs: Path | None = None
     jobs: int = 1
     shard: tuple[int, int] = (1, 1)
 
@@ -63,6 +75,8 @@ class Options:
             raise UserError(f"--widen is {self.widen}; give 0 to {_WIDEST:,} pixels")
         if self.copies < 1:
             raise UserError(f"--copies is {self.copies}; give 1 or more")
+        if self.pairs and self.copies > 1:
+            raise UserError("--pairs states the copies of each video; leave out --copies")
 
     def beside(self, name: str) -> Path:
         """Returns the path `<out>_<name>`."""
@@ -86,7 +100,8 @@ def make(manifest: Manifest, options: Options, write_line: WriteLine) -> None:
     options.foregrounds.check()
     if options.true is not None:
         options.true.check()
-    videos = clip_list.list_videos(manifest, f".{options.form}")
+    pairs = read_pairs(options.pairs) if options.pairs else {}
+    clips_of = _list_clips(manifest, options, pairs)
     write_classes(options.out.with_name(CLASSES_FILE), manifest.classes)
 
     scenes = _make_scenes(manifest, options)
@@ -97,38 +112,64 @@ def make(manifest: Manifest, options: Options, write_line: WriteLine) -> None:
         )
         return
 
-    makers = _makers(scenes, options)
-    for name, maker in makers.items():
-        clips = videos
-        if isinstance(maker, Swap) and options.copies > 1:
-            clips = clip_list.list_copies(manifest, options.copies, f".{options.form}")
+    makers = _makers(scenes, options, pairs)
+    for name, clips in clips_of.items():
         target = Target(
             options.beside(name), options.beside(f"{name}.csv"), options.jobs, options.shard
         )
-        for line in make_clips(maker, clips, manifest.classes, target).summary():
+        for line in make_clips(makers[name], clips, manifest.classes, target).summary():
             write_line(line)
 
     for line in _report_leakage(scenes.videos, options):
         write_line(line)
 
 
+def _list_clips(
+    manifest: Manifest, options: Options, pairs: Mapping[str, Pairs]
+) -> dict[str, list[SourceVideo]]:
+    """Returns the clips of each set that is made, by its name. Raises UserError if none is."""
+    suffix = f".{options.form}"
+    clips_of = {}
+    for name in SETS:
+        is_swap = name in CHOICES
+        # Given scenes are the background-only videos.
+        is_given = name == "background" and options.scenes
+        if (
+            name not in options.sets
+            or is_given
+            or (is_swap and options.pairs and name not in pairs)
+        ):
+            continue
+        if is_swap and name in pairs:
+            clips_of[name] = list_clips(manifest, pairs[name], suffix)
+        elif is_swap and options.copies > 1:
+            clips_of[name] = clip_list.list_copies(manifest, options.copies, suffix)
+        else:
+            clips_of[name] = clip_list.list_videos(manifest, suffix)
+
+    if not clips_of:
+        raise UserError("--sets, --scenes and --pairs leave no set to make; give other --sets")
+    return clips_of
+
+
 def _make_scenes(manifest: Manifest, options: Options) -> Scenes | None:
     """Makes the emptied scenes of a shard. Returns all of them, or None if some are unmade."""
-    maker = SceneMaker(options.foregrounds, options.widen)
+    given = GivenScenes.read(options.scenes) if options.scenes else None
+    maker = SceneMaker(options.foregrounds, options.widen, given)
     videos = clip_list.list_videos(manifest, SUFFIX)
     folder = options.beside("scenes")
     progress = make_missing_clips(maker, videos, folder, jobs=options.jobs, shard=options.shard)
     if progress.unmade:
         return None
 
-    scenes = read_scenes(progress, folder, maker.settings())
-    if set(options.sets) & set(CHOICES):
+    scenes = read_scenes(progress, folder, maker)
+    if set(options.sets) & set(CHOICES) and not options.pairs:
         check_classes(scenes)
     return scenes
 
 
-def _makers(scenes: Scenes, options: Options) -> Mapping[str, SetMaker]:
-    """Returns the makers of the requested sets, by name."""
+def _makers(scenes: Scenes, options: Options, pairs: Mapping[str, Pairs]) -> Mapping[str, SetMaker]:
+    """Returns the makers of all sets, by name."""
     color = options.color
     if color is None:
         red, green, blue = scenes.color.tolist()
@@ -140,11 +181,14 @@ def _makers(scenes: Scenes, options: Options) -> Mapping[str, SetMaker]:
         "background": Background(masks, scenes, widen, form),
     }
     for choice in CHOICES:
-        makers[choice] = Swap(masks, scenes, choice, options.seed, widen, form)
-    return {name: maker for name, maker in makers.items() if name in options.sets}
+        given = pairs.get(choice)
+        makers[choice] = Swap(masks, scenes, choice, options.seed, widen, form, given)
+    return makers
 
 
 def _report_leakage(videos: Sequence[SourceVideo], options: Options) -> list[str]:
     """Measures the leakage of the masks of all videos that have scenes."""
-    measurer = leakage.Leakage(options.foregrounds, options.true, options.widen)
+    # The masks do not say how much of the person other programs left.
+    widen = None if options.scenes else options.widen
+    measurer = leakage.Leakage(options.foregrounds, options.true, widen)
     return leakage.report(measurer, videos, options.beside("leakage.csv"), jobs=options.jobs)

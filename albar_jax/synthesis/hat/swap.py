@@ -1,6 +1,7 @@
 """Makes HAT's action swaps: the person of a video in the emptied scene of another class."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,21 @@ from jaxtyping import Bool, Int, UInt8
 from albar_jax.data.decode import open_video
 from albar_jax.data.readers.base import Video
 from albar_jax.data.reading import size_of, spans
-from albar_jax.masks import pixels
 from albar_jax.storage.journal import Row
 from albar_jax.synthesis.clip_list import Clip, SourceVideo
 from albar_jax.synthesis.clip_writer import ClipFormat, open_clip
 from albar_jax.synthesis.composite import paste
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.hat import fitting
-from albar_jax.synthesis.hat.emptying import WIDEN, empty
-from albar_jax.synthesis.hat.pairing import Choice, Pair, choose
+from albar_jax.synthesis.hat.emptied import Emptied, open_emptied
+from albar_jax.synthesis.hat.emptying import WIDEN
+from albar_jax.synthesis.hat.pairing import Choice, Pair, choose, find_pair
+from albar_jax.synthesis.hat.pairs import Pairs
 from albar_jax.synthesis.hat.scenes import Scenes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Masked:
+class _Person:
     """An open video and its masks.
 
     Attributes:
@@ -49,6 +51,7 @@ class Swap:
       seed: random seed.
       widen: pixels by which a person is widened before it is removed.
       form: file format of the clips.
+      given: swaps that are given; None draws them.
     """
 
     foregrounds: Foregrounds
@@ -57,6 +60,7 @@ class Swap:
     seed: int = 0
     widen: int = WIDEN
     form: ClipFormat = "zip"
+    given: Pairs | None = None
     kind = "hat_swap"
 
     def settings(self) -> Mapping[str, Any]:
@@ -66,6 +70,7 @@ class Swap:
             "choice": self.choice,
             "scenes": self.scenes.digest,
             "format": self.form,
+            "pairs": self.given.digest if self.given else None,
         }
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
@@ -87,27 +92,36 @@ class Swap:
     def make(self, video: SourceVideo, folder: Path) -> list[Row]:
         """Writes the clips of a video; see runner.Maker."""
         with open_video(video.path) as frames_of:
-            person = self._masked(video, frames_of)
-            label = video.clips[0].label
-            copies = len(video.clips)
-            pairs = choose(self.scenes, self.choice, self.seed, video.id, label, copies)
+            size = size_of(frames_of)
+            masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size)
+            person = _Person(frames_of, masks, frame_ids)
+
+            pairs = self._pairs(video)
             return [
                 self._write(clip, person, pair, folder)
                 for clip, pair in zip(video.clips, pairs, strict=True)
             ]
 
-    def _write(self, clip: Clip, person: _Masked, pair: Pair, folder: Path) -> Row:
+    def _pairs(self, video: SourceVideo) -> list[Pair]:
+        """Returns the scene of each clip. Raises NoMask if one has none."""
+        if self.given is None:
+            label = video.clips[0].label
+            copies = len(video.clips)
+            return choose(self.scenes, self.choice, self.seed, video.id, label, copies)
+
+        chosen = [self.given.scene_of(clip.id) for clip in video.clips]
+        return [find_pair(self.scenes, video.id, scene) for scene in chosen]
+
+    def _write(self, clip: Clip, person: _Person, pair: Pair, folder: Path) -> Row:
         other = self.scenes.videos[pair.number]
         masks = person.masks
-        with open_video(other.path) as frames_of:
-            scene = self._masked(other, frames_of)
-            size = fitting.scaled_size(masks.shape[1:], scene.masks.shape[1:], len(masks))
-            shift = fitting.find_shift(masks, fitting.centre(scene.masks), size)
+        with open_emptied(self.scenes, pair.number, self.foregrounds, self.widen) as scene:
+            size = fitting.scaled_size(masks.shape[1:], scene.size[1:], len(masks))
+            shift = fitting.find_shift(masks, scene.centre, size)
             moved = fitting.move(masks, shift, size)
 
-            backgrounds = self._backgrounds(scene, pair.number, size, len(masks))
             with open_clip(folder / clip.file, self.form) as add_frames:
-                for span, background in backgrounds:
+                for span, background in _backgrounds(scene, size, len(masks)):
                     frames = person.video.read(person.frame_ids[span])
                     frames = fitting.move(frames, shift, size)
                     add_frames(paste(frames, moved[span], background))
@@ -128,22 +142,13 @@ class Swap:
             "right": shift[1],
         }
 
-    def _backgrounds(
-        self, scene: _Masked, number: int, size: tuple[int, int], count: int
-    ) -> Iterator[tuple[slice, UInt8[np.ndarray, "t h w 3"]]]:
-        """Yields spans of the clip's frames with the emptied scene of each."""
-        removed = pixels.grow(scene.masks, self.widen)
-        picture = self.scenes.picture(number)
-        matched = fitting.match_frames(count, len(removed))
 
-        # The larger of both sizes limits the frames in memory.
-        largest = max(removed.shape[1:], size, key=lambda sides: sides[0] * sides[1])
-        for span in spans(count, (count, *largest)):
-            chosen = matched[span]
-            frames = scene.video.read(scene.frame_ids[chosen])
-            yield span, fitting.resize(empty(frames, removed[chosen], picture), *size)
-
-    def _masked(self, video: SourceVideo, frames_of: Video) -> _Masked:
-        """Reads the masks of an open video. Raises NoMask if it has none."""
-        masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size_of(frames_of))
-        return _Masked(frames_of, masks, frame_ids)
+def _backgrounds(
+    scene: Emptied, size: tuple[int, int], count: int
+) -> Iterator[tuple[slice, UInt8[np.ndarray, "t h w 3"]]]:
+    """Yields spans of the clip's frames with the emptied scene of each, in the clip's size."""
+    matched = fitting.match_frames(count, scene.size[0])
+    # The larger of both sizes limits the frames in memory.
+    height, width = max(scene.size[1:], size, key=math.prod)
+    for span in spans(count, (count, height, width)):
+        yield span, fitting.resize(scene.read(matched[span]), *size)
