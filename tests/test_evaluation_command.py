@@ -244,3 +244,51 @@ def test_attributions_split_the_score_of_the_label_and_explain_the_examples(trai
     (content,) = json.loads((tmp_path / "results.json").read_text())["models"]
     assert content["appearance_motion"] is None
     assert "Attributions of the moving clip" not in (tmp_path / "report.html").read_text()
+
+
+def test_groups_and_action_swaps_come_from_the_manifests(trained, tiny_config, tmp_path):
+    model = trained_models.from_workdir(str(trained), "best")
+    manifest = read_manifest(model.config.data.manifest, split="test")
+    names = [manifest.classes[label] for label in manifest.labels]
+    # Groups of the test clips, and of three training clips; swaps with the background of class 0.
+    side = ["left", "right"] * (len(manifest) // 2)
+    rows = zip(manifest.paths, names, manifest.ids, side, strict=True)
+    swaps = zip(manifest.paths, names, manifest.ids, strict=True)
+    table = ["path,label,split,id,group:side"]
+    table += [f"{path},{name},test,{clip},{group}" for path, name, clip, group in rows]
+    table += [f"{manifest.paths[0]},{names[0]},train,t{n},{side[n % 2]}" for n in range(3)]
+    (tmp_path / "manifest.csv").write_text("\n".join(table))
+    table = ["path,label,id,scene_label"]
+    table += [f"{path},{name},{clip},{manifest.classes[0]}" for path, name, clip in swaps]
+    (tmp_path / "quickstart_hat_swap.csv").write_text("\n".join(table))
+    (tmp_path / "classes.txt").write_text("\n".join(manifest.classes))
+
+    places = {"data.manifest": str(tmp_path / "manifest.csv"), "eval.directory": ""}
+    changed = tiny_config("ce", **places, **{"eval.temporal_tests": False})
+    assert (
+        run_evaluation.run([dataclasses.replace(model, config=parse(changed))], str(tmp_path / "a"))
+        == 0
+    )
+    assert run_audit.run([str(tmp_path / "a" / "predictions")], str(tmp_path / "b"), changed) == 0
+    evaluated, audited = (
+        json.loads((tmp_path / folder / "results.json").read_text()) for folder in "ab"
+    )
+    for key in ("groups", "standard"):
+        assert evaluated[key] == audited[key]
+    for key in ("rows", "interval", "clips"):
+        assert evaluated["optional"]["models"][0][key] == audited["optional"]["models"][0][key]
+
+    pred = read_predictions(
+        tmp_path / "a" / "predictions" / "ce_seed0" / "quickstart_hat_swap.csv"
+    ).pred
+    rows = evaluated["optional"]["models"][0]["rows"]
+    assert rows["hat_swap_scene"] == pytest.approx(100 * np.mean(pred == 0))
+    assert rows["hat_swap"] == pytest.approx(100 * np.mean(pred == manifest.labels))
+    (division,) = evaluated["groups"]
+    test, swapped = division["tests"]
+    left = np.mean((pred == manifest.labels)[::2])
+    right = np.mean((pred == manifest.labels)[1::2])
+    assert (division["name"], test["task"]) == ("side", "quickstart")
+    assert (swapped["task"], swapped["groups"]) == ("quickstart_hat_swap", test["groups"])
+    assert [group["mean"] for group in test["groups"]] == pytest.approx([100 * left, 100 * right])
+    assert test["weighted"]["mean"] == pytest.approx(100 * (2 * left + right) / 3)

@@ -1,5 +1,6 @@
 """Computes bootstrap intervals: the uncertainty of a figure due to the finite test set."""
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -8,6 +9,8 @@ import numpy as np
 from albar_jax.evaluation.metrics import Outcomes
 
 
+# Every figure asks for the video of every clip.
+@functools.lru_cache(maxsize=1 << 18)
 def source_video(clip: str) -> str:
     """Returns the id of the video that a clip was made from.
 
@@ -75,7 +78,7 @@ def replicate_shares(
 
     # Videos with equal sums and counts are exchangeable. Drawing N videos is therefore one
     # multinomial draw over the distinct columns.
-    columns, sizes = np.unique(np.concatenate([sums, counts]), axis=1, return_counts=True)
+    columns, sizes = unique_columns(np.concatenate([sums, counts]))
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(num_videos, sizes / num_videos, size=replicates)
     drawn_sums, drawn_counts = np.split(draws @ columns.T, 2, axis=1)
@@ -83,6 +86,31 @@ def replicate_shares(
     # A sample may contain no video of a small set. It then has no share and is skipped later.
     shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
     return shares.reshape(replicates, len(runs), len(sets))
+
+
+def unique_columns(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the different columns of a table in lexicographic order, and their numbers.
+
+    It equals `np.unique` along axis 1, but is much faster for small numbers.
+
+    Args:
+      table: int64 (N, V), at least 0.
+
+    Returns:
+      int64 (N, U) and int64 (U,).
+    """
+    # Each column is a number whose digits are its entries.
+    code = np.zeros(table.shape[1], np.int64)
+    size = 1
+    for row in table:
+        base = int(row.max(initial=0)) + 1
+        size *= base
+        if size >= 1 << 62:
+            return np.unique(table, axis=1, return_counts=True)
+        code = code * base + row
+
+    _, places, counts = np.unique(code, return_index=True, return_counts=True)
+    return table[:, places], counts
 
 
 def interval_of_means(
@@ -137,8 +165,8 @@ def _by_video(outcomes_of_all: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarr
     sums, counts = np.zeros((2, len(outcomes_of_all), len(column_of)), np.int64)
     for row, outcomes in enumerate(outcomes_of_all):
         columns = [column_of[source_video(clip)] for clip in outcomes.ids]
-        # Unlike `+=`, `np.add.at` adds up the clips of one video.
-        np.add.at(sums[row], columns, outcomes.values)
-        np.add.at(counts[row], columns, 1)
+        # `bincount` adds up the clips of one video.
+        counts[row] = np.bincount(columns, minlength=len(column_of))
+        sums[row] = np.bincount(columns, weights=outcomes.values, minlength=len(column_of))
 
     return sums, counts

@@ -1,11 +1,11 @@
 """Makes a table for each division of clips into groups, with Holm's correction over its tests."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 
 from albar_jax.evaluation.analyses.comparison import holm
 from albar_jax.evaluation.annotations import Annotations
+from albar_jax.evaluation.bootstrap import source_video
 from albar_jax.evaluation.groups import GroupFigures, group_figures
 from albar_jax.evaluation.results import Results
 
@@ -69,24 +69,41 @@ def _with_task_groups(
 def _lines(
     results: Results, annotations: Mapping[str, Annotations], name: str
 ) -> list[GroupFigures]:
+    originals = annotations.get(results.suite.iid, Annotations())
     lines = []
-    for task, summary in itertools.product(results.suite.every_task, results.summaries):
-        runs = [predictions[task] for predictions in summary.predictions if task in predictions]
-        # A mean over fewer seeds would not be comparable with the other models.
-        if task not in annotations or not runs or len(runs) < len(summary.runs):
-            continue
-
-        of_task = annotations[task]
-        figures = group_figures(
-            task,
-            summary.name,
-            runs,
-            of_task.groups.get(name, {}),
-            of_task.training.get(name, {}),
+    for task in results.suite.every_task:
+        of_task = annotations.get(task, Annotations())
+        training = of_task.training.get(name) or originals.training.get(name, {})
+        group_of = _groups_of_clips(
+            results, task, of_task.groups.get(name, {}), originals.groups.get(name, {})
         )
-        if figures is not None:
-            lines.append(figures)
+        for summary in results.summaries:
+            runs = [predictions[task] for predictions in summary.predictions if task in predictions]
+            # A mean over fewer seeds would not be comparable with the other models.
+            if not group_of or not runs or len(runs) < len(summary.runs):
+                continue
+
+            figures = group_figures(task, summary.name, runs, group_of, training)
+            if figures is not None:
+                lines.append(figures)
     return lines
+
+
+def _groups_of_clips(
+    results: Results, task: str, own: Mapping[str, str], originals: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns the group of each clip of a task: its own, or else that of its original clip."""
+    group_of: dict[str, str] = {}
+    for run in results.runs:
+        if task not in run.predictions:
+            continue
+        for clip in run.predictions[task].ids:
+            # An altered clip has the id of its original, or `<id>__<copy>`.
+            for groups, key in ((own, clip), (originals, clip), (originals, source_video(clip))):
+                if key in groups:
+                    group_of[clip] = groups[key]
+                    break
+    return group_of
 
 
 def _adjusted(lines: list[GroupFigures]) -> tuple[GroupFigures, ...]:

@@ -81,12 +81,13 @@ def group_figures(
       The figures; None with fewer than two groups that have clips in all runs.
     """
     hits = [accuracy(predictions) for predictions in runs]
-    names = _names(hits, group_of)
+    by_group = [_split(outcomes, group_of) for outcomes in hits]
+    names = sorted(set.intersection(*map(set, by_group)))
     if len(names) < 2:
         return None
 
     # [group][run]
-    sets = [[_only(outcomes, group_of, name) for outcomes in hits] for name in names]
+    sets = [[of_run[name] for of_run in by_group] for name in names]
     shares = np.array([[outcomes.mean for outcomes in of_group] for of_group in sets])
     drawn = np.swapaxes(bootstrap.replicate_shares(sets), 1, 2)
     groups = {}
@@ -110,7 +111,7 @@ def group_figures(
             name: min(len(of_run.ids) for of_run in of_group)
             for name, of_group in zip(names, sets, strict=True)
         },
-        without_group=max(sum(clip not in group_of for clip in of_run.ids) for of_run in hits),
+        without_group=max(_num_without_group(outcomes, group_of) for outcomes in hits),
         worst=min(names, key=lambda name: groups[name].mean),
         worst_figure=_figure(shares.min(axis=0), drawn.min(axis=1)),
         gap=_figure(np.ptp(shares, axis=0), np.ptp(drawn, axis=1)),
@@ -118,17 +119,22 @@ def group_figures(
     )
 
 
-def _names(hits: Sequence[Outcomes], group_of: Mapping[str, str]) -> list[str]:
-    """Returns the groups with a clip in each run, in alphabetical order."""
-    of_runs = []
-    for outcomes in hits:
-        of_runs.append({group_of[clip] for clip in outcomes.ids if clip in group_of})
-    return sorted(set.intersection(*of_runs))
+def _split(outcomes: Outcomes, group_of: Mapping[str, str]) -> dict[str, Outcomes]:
+    """Returns the outcomes of each group that has a clip."""
+    rows_of: dict[str, list[int]] = {}
+    for row, clip in enumerate(outcomes.ids):
+        if clip in group_of:
+            rows_of.setdefault(group_of[clip], []).append(row)
+
+    split = {}
+    for name, rows in rows_of.items():
+        ids = tuple(outcomes.ids[row] for row in rows)
+        split[name] = Outcomes(ids, outcomes.values[rows])
+    return split
 
 
-def _only(outcomes: Outcomes, group_of: Mapping[str, str], name: str) -> Outcomes:
-    rows = [row for row, clip in enumerate(outcomes.ids) if group_of.get(clip) == name]
-    return Outcomes(tuple(outcomes.ids[row] for row in rows), outcomes.values[rows])
+def _num_without_group(outcomes: Outcomes, group_of: Mapping[str, str]) -> int:
+    return sum(clip not in group_of for clip in outcomes.ids)
 
 
 def _figure(shares: np.ndarray, drawn: np.ndarray) -> GroupFigure:
@@ -140,22 +146,23 @@ def _figure(shares: np.ndarray, drawn: np.ndarray) -> GroupFigure:
 
 def _p_value(sets: Sequence[Sequence[Outcomes]]) -> float | None:
     """Tests the gap; None if a source video has clips of several groups."""
-    column_of: dict[str, int] = {}
-    groups: list[int] = []
+    group_of_video: dict[str, int] = {}
     for number, runs in enumerate(sets):
         for outcomes in runs:
-            for clip in outcomes.ids:
-                column = column_of.setdefault(source_video(clip), len(column_of))
-                if column == len(groups):
-                    groups.append(number)
-                elif groups[column] != number:
+            for video in set(map(source_video, outcomes.ids)):
+                if group_of_video.setdefault(video, number) != number:
                     # Its clips would have to move to different groups.
                     return None
 
-    hits, clips = np.zeros((2, len(sets[0]), len(groups)), np.int64)
+    # Sorted, because the order of a set depends on hashing.
+    column_of = {video: column for column, video in enumerate(sorted(group_of_video))}
+    hits, clips = np.zeros((2, len(sets[0]), len(column_of)), np.int64)
     for runs in sets:
         for run, outcomes in enumerate(runs):
             columns = [column_of[source_video(clip)] for clip in outcomes.ids]
-            np.add.at(hits[run], columns, outcomes.values)
-            np.add.at(clips[run], columns, 1)
-    return group_gap.p_value(hits, clips, np.array(groups))
+            clips[run] += np.bincount(columns, minlength=len(column_of))
+            weighted = np.bincount(columns, weights=outcomes.values, minlength=len(column_of))
+            hits[run] += weighted.astype(np.int64)
+
+    groups = np.array([group_of_video[video] for video in column_of])
+    return group_gap.p_value(hits, clips, groups)

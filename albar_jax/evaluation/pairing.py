@@ -38,6 +38,23 @@ def pair(
     Raises:
       UserError: the sets have no common id, or the two clips of a pair have different labels.
     """
+    pairs = _join(first, second)
+    if not pairs.ids:
+        raise UserError(
+            f"no {kinds[1]} clip has the id of a {kinds[0]} clip ({kinds[0]} has "
+            f"'{first.ids[0]}', {kinds[1]} has '{second.ids[0]}'); give an altered clip the id of "
+            "its original clip"
+        )
+    _check_labels(pairs, first, second, kinds)
+    return pairs
+
+
+def _join(first: Predictions, second: Predictions) -> Pairs:
+    # The usual case is fast: both sets have the same clips in the same order.
+    if first.ids == second.ids:
+        rows = np.arange(len(first))
+        return Pairs(first.ids, rows, rows, unpaired=())
+
     # A dict finds the partner of each clip in constant time.
     row_of = {clip: row for row, clip in enumerate(second.ids)}
     ids, rows_first, rows_second = [], [], []
@@ -47,21 +64,12 @@ def pair(
             rows_first.append(row)
             rows_second.append(row_of[clip])
 
-    if not ids:
-        raise UserError(
-            f"no {kinds[1]} clip has the id of a {kinds[0]} clip ({kinds[0]} has "
-            f"'{first.ids[0]}', {kinds[1]} has '{second.ids[0]}'); give an altered clip the id of "
-            "its original clip"
-        )
-
-    pairs = Pairs(
+    return Pairs(
         tuple(ids),
         np.array(rows_first),
         np.array(rows_second),
         unpaired=_unpaired(first, second, set(ids)),
     )
-    _check_labels(pairs, first, second, kinds)
-    return pairs
 
 
 def _unpaired(first: Predictions, second: Predictions, paired: set[str]) -> tuple[str, ...]:

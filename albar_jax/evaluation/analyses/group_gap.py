@@ -7,6 +7,8 @@ taken as given, and so are the classes: a gap may come from a group with more di
 
 import numpy as np
 
+from albar_jax.evaluation.bootstrap import unique_columns
+
 # Number of permutations.
 DRAWS = 9999
 # Gaps that differ by less are equal up to rounding.
@@ -38,7 +40,7 @@ def p_value(
     observed = mean_gap((hits @ indicator)[None], (clips @ indicator)[None])[0]
 
     # Videos with the same outcomes are exchangeable, so only their number in each group matters.
-    kinds, members = np.unique(np.concatenate([hits, clips]), axis=1, return_counts=True)
+    kinds, members = unique_columns(np.concatenate([hits, clips]))
     generator = np.random.default_rng(seed)
     if _COST_OF_VIDEO * len(group) < len(members) * len(sizes):
         gaps = _permuted_gaps(hits, clips, group, draws, generator)
