@@ -65,7 +65,7 @@ def choose_pairs(
 
 def _kinds_of_pairs(suite: Suite) -> list[tuple[str, str]]:
     """Returns the tasks (moving clips, stills) of each kind of pairs, the preferred first."""
-    return [*suite.pairs, (suite.iid, f"{suite.iid}_static")]
+    return [*suite.pairs, (suite.iid, suite.temporal_tasks["static"])]
 
 
 def _choose_from(

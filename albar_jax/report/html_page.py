@@ -41,6 +41,7 @@ def render(data: ReportData) -> str:
         classes=data.classes,
         headline=headline(data.results, data.analysis),
         notes=data.notes,
+        measured=_measured(data),
         is_partial=_is_partial(data),
         marks=page_tables.marks(data.results, data.analysis),
         cells=cells,
@@ -53,6 +54,16 @@ def render(data: ReportData) -> str:
         splits=appearance_motion.sections(data),
         more=further.sections(data),
     )
+
+
+def _measured(data: ReportData) -> set[str]:
+    """Returns the rows of the suite that a model has a figure for."""
+    measured = set()
+    for summary in data.summaries:
+        for name, figure in summary.mean.items():
+            if figure is not None:
+                measured.add(name)
+    return measured
 
 
 def _is_partial(data: ReportData) -> bool:

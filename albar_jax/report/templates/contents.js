@@ -17,7 +17,7 @@
       for (const { target, isIntersecting } of entries) visible[isIntersecting ? "add" : "delete"](target.id);
       mark();
     },
-    { rootMargin: "-60px 0px -55% 0px" },
+    { rootMargin: "-80px 0px -55% 0px" },
   );
   document.querySelectorAll("details.section").forEach((section) => observer.observe(section));
 
