@@ -157,7 +157,7 @@ def _motion(suite: Suite) -> list[Row]:
 def _hat(suite: Suite) -> list[Row]:
     """Returns accuracy, and its ratio to the originals, of human-only and background-only clips."""
     shown: dict[str, tuple[str, Literal["up", "down"], str]] = {
-        "hat_human": ("Human only", "up", "the background is the mean colour"),
+        "hat_human": ("Human only", "up", "the background is the mean color"),
         "hat_background": ("Background only", "down", "the person is removed"),
     }
     rows = []
