@@ -8,27 +8,51 @@ from albar_jax.evaluation.results import ModelSummary, Results
 from albar_jax.report import page_tables
 
 
-def headline(results: Results, analysis: Analysis) -> str:
-    """Returns a sentence in plain words that claims no more than the figures show."""
+def headline(
+    results: Results,
+    analysis: Analysis,
+    optional: Results | None = None,
+    optional_analysis: Analysis | None = None,
+) -> str:
+    """Returns a sentence in plain words that claims no more than the figures show.
+
+    Args:
+      results: the paper's table.
+      analysis: its analysis.
+      optional: the second table. Its stills of the test split are enough for a conclusion.
+      optional_analysis: its comparisons.
+    """
     # A suite of groups has no contrasted accuracy.
     with_groups = _with_row(results, "worst_group")
     if with_groups:
         return _worst_groups(results, with_groups)
 
     measured = _with_row(results, "contrasted")
-    if not measured:
-        return _without_bias(results)
     if len(measured) == 1:
         return _single_model(measured[0])
+    if measured:
+        return _compare(measured, analysis, "contrasted")
 
-    # The sentence compares the best and the worst model.
-    ranked = sorted(measured, key=lambda summary: _figure(summary, "contrasted"))
+    if optional is not None and optional_analysis is not None and not _has_pairs(results):
+        with_stills = _with_row(optional, "needs_motion")
+        if len(with_stills) == 1:
+            return _single_model_on_stills(with_stills[0], results)
+        if with_stills:
+            return _compare(with_stills, optional_analysis, "needs_motion")
+    return _without_bias(results)
+
+
+def _compare(measured: Sequence[ModelSummary], analysis: Analysis, row: str) -> str:
+    """Compares the best and the worst model in a row."""
+    ranked = sorted(measured, key=lambda summary: _figure(summary, row))
     best, worst = ranked[-1], ranked[0]
-    difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
-    tested = _tested(difference, analysis)
-    if page_tables.is_clear(difference):
+    difference = analysis.comparison(best.name, worst.name).rows[row]
+    tested = _tested(difference, analysis, row)
+    if not page_tables.is_clear(difference):
+        return _no_clear_difference(best, worst, row) + tested
+    if row == "contrasted":
         return _clear_difference(best, worst) + tested
-    return _no_clear_difference(best, worst) + tested
+    return _clear_difference_on_stills(best, worst) + tested
 
 
 def _with_row(results: Results, row: str) -> list[ModelSummary]:
@@ -63,11 +87,29 @@ def _single_model(model: ModelSummary) -> str:
     )
 
 
-def _no_clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
+def _single_model_on_stills(model: ModelSummary, results: Results) -> str:
+    (original,) = results.select([model.name]).summaries
     return (
-        f"No clear difference: {_percent(best, 'contrasted')} of the predictions need the motion "
-        f"for {best.name} and {_percent(worst, 'contrasted')} for {worst.name}; chance could "
+        f"{model.name} classifies {_percent(original, 'iid')} of the test clips correctly, and "
+        f"{_percent(model, 'static')} from their middle frame alone; "
+        f"{_percent(model, 'needs_motion')} of its predictions need the motion."
+    )
+
+
+def _no_clear_difference(best: ModelSummary, worst: ModelSummary, row: str) -> str:
+    return (
+        f"No clear difference: {_percent(best, row)} of the predictions need the motion "
+        f"for {best.name} and {_percent(worst, row)} for {worst.name}; chance could "
         "explain this."
+    )
+
+
+def _clear_difference_on_stills(best: ModelSummary, worst: ModelSummary) -> str:
+    return (
+        f"{worst.name} recognizes {_percent(worst, 'static')} of the test clips from their middle "
+        f"frame alone, {best.name} {_percent(best, 'static')}; {_percent(best, 'needs_motion')} of "
+        f"the predictions need the motion for {best.name}, against "
+        f"{_percent(worst, 'needs_motion')} for {worst.name}."
     )
 
 
@@ -80,7 +122,7 @@ def _clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
     )
 
 
-def _tested(difference: Difference | None, analysis: Analysis) -> str:
+def _tested(difference: Difference | None, analysis: Analysis, row: str) -> str:
     """Describes the test, with a warning if each model has only one training seed."""
     if difference is None:
         return ""
@@ -90,7 +132,7 @@ def _tested(difference: Difference | None, analysis: Analysis) -> str:
     if difference.seeds_count:
         chance = "test videos and training seeds"
     corrected = ""
-    num_pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)
+    num_pairs = sum(pair.rows[row] is not None for pair in analysis.comparisons)
     if num_pairs > 1:
         corrected = f", corrected for the {num_pairs} pairs of models"
 

@@ -39,7 +39,7 @@ def render(data: ReportData) -> str:
         summaries=data.summaries,
         analysis=data.analysis,
         classes=data.classes,
-        headline=headline(data.results, data.analysis),
+        headline=headline(data.results, data.analysis, data.optional, data.optional_analysis),
         notes=data.notes,
         measured=_measured(data),
         is_partial=_is_partial(data),

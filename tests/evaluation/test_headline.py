@@ -5,6 +5,7 @@ from albar_jax.evaluation.analyses import analyse
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report.headline import headline
+from albar_jax.report.report_data import ReportData
 
 QUICKSTART = SUITES["quickstart"]
 ONES, ZEROS = [1] * 40, [0] * 40
@@ -138,4 +139,31 @@ def test_without_pairs_there_is_no_claim_about_bias(answers):
     only_conflfg = [ModelRun("ce", 0, None, {"quickstart_conflfg": answers([1])})]
     assert headline_of(QUICKSTART, only_conflfg).startswith(
         "Neither the original test set of Quickstart nor pairs"
+    )
+
+
+def on_stills(answers, **models):
+    """Returns the headline for {name: (test clips, stills)}, with plain spaces."""
+    runs = []
+    for name, (right, stills) in models.items():
+        tasks = {"quickstart": answers(right), "quickstart_static": answers(stills)}
+        runs.append(ModelRun(name, 0, None, tasks))
+    data = ReportData(results.summarise(QUICKSTART, runs), [str(k) for k in range(4)])
+    return headline(data.results, data.analysis, data.optional, data.optional_analysis).replace(
+        "\u00a0", " "
+    )
+
+
+def test_without_masks_the_stills_of_the_test_split_decide(answers):
+    assert on_stills(answers, mine=(ONES, [1] * 30 + [0] * 10)) == (
+        "mine classifies 100 % of the test clips correctly, and 75 % from their middle frame "
+        "alone; 25 % of its predictions need the motion."
+    )
+    assert on_stills(answers, a=(ONES, ONES), b=(ONES, ZEROS)) == (
+        "a recognizes 100 % of the test clips from their middle frame alone, b 0 %; 100 % of the "
+        "predictions need the motion for b, against 0 % for a. (Chance in the test videos: "
+        "p < 0.001. One training seed each: another seed may give another order.)"
+    )
+    assert on_stills(answers, a=(ONES, ONES), b=(ONES, [1] * 39 + [0])).startswith(
+        "No clear difference: 2 % of the predictions need the motion for b and 0 % for a; "
     )
