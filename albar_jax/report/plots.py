@@ -17,6 +17,8 @@ from albar_jax.evaluation.results import ModelRun, ModelSummary
 _MAX_POINTS = 150
 # Maximum side of a frame in pixels; larger frames would only increase the size of the page.
 _MAX_SIDE = 112
+# Maximum side of a matrix in pixels; more cells would only increase the size of the page.
+_MAX_CELLS = 400
 # Quality of photographs, 1 to 100.
 _WEBP_QUALITY = 85
 
@@ -143,18 +145,29 @@ def ticks(low: float, high: float) -> list[float]:
 def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
     """Returns a matrix of shares as a PNG of one pixel per cell.
 
-    The opacity shows the share, so that the image fits any background.
+    The opacity shows the share, so that the image fits any background. With more than 400 classes,
+    a pixel shows the largest share of a block of cells.
 
     Args:
       shares: (K, K), 0 to 1.
       color: RGB, 0 to 255.
     """
+    shares = _largest_of_blocks(shares)
     pixels = np.empty((*shares.shape, 4), np.uint8)
     # cv2 writes BGR.
     pixels[..., :3] = color[::-1]
     # Without the square root, rare mistakes are not visible next to a strong diagonal.
     pixels[..., 3] = np.round(255 * np.sqrt(shares))
     return _png(pixels)
+
+
+def _largest_of_blocks(shares: np.ndarray) -> np.ndarray:
+    """Returns at most 400 x 400 cells, each the largest of a square block."""
+    side = math.ceil(len(shares) / _MAX_CELLS)
+    missing = -len(shares) % side
+    blocks = np.pad(shares, (0, missing))
+    count = len(blocks) // side
+    return blocks.reshape(count, side, count, side).max(axis=(1, 3))
 
 
 def frame_png(frame: np.ndarray) -> str:

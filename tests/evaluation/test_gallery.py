@@ -4,10 +4,14 @@ import re
 import numpy as np
 import pytest
 
-from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.predictions import ABSTAINED, Predictions
+from albar_jax.evaluation.results import ModelRun, summarise
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import html_page, plots
 from albar_jax.report.anchors import anchor
 from albar_jax.report.gallery import Limits, choose_pairs
+from albar_jax.report.report_data import ReportData
+from albar_jax.report.strips import draw_strips
 
 QUICKSTART = SUITES["quickstart"]
 
@@ -212,3 +216,40 @@ def test_an_anchor_is_readable_and_belongs_to_one_name():
     assert anchors[0].startswith("clip-a-b-")
     assert len(set(anchors)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", text) for text in anchors)
+
+
+def test_without_masks_ordinary_clips_are_shown_beside_their_middle_frames(answers):
+    tasks = {"quickstart": answers([1, 1, 0]), "quickstart_static": answers([1, 0, 0])}
+    runs = [ModelRun("ce", 0, None, tasks)]
+    pairs = {pair.id: pair for pair in choose_pairs(QUICKSTART, runs)}
+
+    assert {clip: pair.predictions[0].verdict for clip, pair in pairs.items()} == {
+        "clip_0": "a still was enough",
+        "clip_1": "needs the motion",
+        "clip_2": "not recognized",
+    }
+    assert all(pair.is_plain for pair in pairs.values())
+
+    # Frame i of a clip has the value 10 i. The page needs no video of the still.
+    clip = np.arange(0, 50, 10, np.uint8)[:, None, None, None].repeat(3, axis=3)
+    read = {"quickstart": clip}
+    data = ReportData(summarise(QUICKSTART, runs), ("a", "b", "c", "d"), lambda task, _: read[task])
+    strips = draw_strips(data)
+    assert {strip.still for strip in strips} == {plots.frame_picture(clip[2])}
+    assert all(len(strip.frames) == 5 for strip in strips)
+    assert "Ordinary test clips" in html_page.render(data)
+
+
+def test_an_abstention_is_no_answer(answers):
+    right = answers([1, 1])
+    probs = right.probs.copy()
+    probs[1] = np.nan
+    silent = Predictions(right.ids, right.labels, probs, np.array([0, ABSTAINED]))
+    runs = [ModelRun("ce", 0, None, {"quickstart": silent, "quickstart_static": silent})]
+    shown = {pair.id: pair.predictions[0] for pair in choose_pairs(QUICKSTART, runs)}
+
+    assert shown["clip_0"].static_sure == pytest.approx(0.9)
+    assert shown["clip_1"].moving == shown["clip_1"].static == ABSTAINED
+    assert (shown["clip_1"].moving_sure, shown["clip_1"].verdict) == (None, "not recognized")
+    page = html_page.render(ReportData(summarise(QUICKSTART, runs), ("a", "b", "c", "d")))
+    assert page.count(">no answer<") + page.count(">no answer\n") == 2

@@ -90,6 +90,20 @@ def test_matrix_opacity_is_the_square_root_of_the_share():
     assert pixels[0, 0, :3].tolist() == [30, 20, 10]
 
 
+def test_a_matrix_of_many_classes_has_a_pixel_for_each_block():
+    shares = np.zeros((801, 801))
+    shares[0, 2] = 0.25
+    shares[800, 799] = 1.0
+    opacity = decode(plots.matrix_png(shares, (10, 20, 30)))[..., 3]
+
+    # Blocks of 3 x 3 cells.
+    assert opacity.shape == (267, 267)
+    assert {(*place, opacity[tuple(place)]) for place in np.argwhere(opacity)} == {
+        (0, 0, 128),
+        (266, 266, 255),
+    }
+
+
 def test_strip_has_first_and_last_frame_in_true_colours():
     clip = np.zeros((20, 56, 56, 3), np.uint8)
     clip[0, ..., 0] = 200
