@@ -49,7 +49,16 @@ ALLOWED = {
     "config": {"evaluation", "methods"},
     "studies": {"config", "evaluation", "train"},
     # Above `wiring`, which builds our own models and the page.
-    "audit": {"config", "data", "evaluation", "report", "train", "weights", "wiring"},
+    "audit": {
+        "config",
+        "data",
+        "evaluation",
+        "parallel",
+        "report",
+        "train",
+        "weights",
+        "wiring",
+    },
     "wiring": {
         "attribution",
         "config",

@@ -44,6 +44,9 @@ NAMES = ("methods", "name", "seed")
 CLASSES = ("data.manifest", "data.test_split", "model.num_classes")
 # Fields that find and show the videos of predictions.
 AUDIT = (*_DECODING, *_POSITION, *_VIEWS, *_TEST_SETS, *_CLIP, "model.num_classes")
+# Fields that are used when models are asked, and when they are asked about a folder of videos.
+AUDIT_MODELS = (*AUDIT, "eval.batch_size")
+AUDIT_VIDEOS = (*_DECODING, *_POSITION, *_VIEWS, *_CLIP, "eval.batch_size", "model.num_classes")
 
 
 def refuse_unused(changes: Sequence[str], used: Fields, source: str) -> None:

@@ -19,8 +19,19 @@ from albar_jax.terminal.escapes import show
 from albar_jax.wiring.report_videos import annotations, clip_reader, pasted_foregrounds
 
 
-def load_config(name: str | None, changes: Sequence[str]) -> ConfigDict | None:
+def load_config(
+    name: str | None,
+    changes: Sequence[str],
+    fields: used_fields.Fields = used_fields.AUDIT,
+    source: str = "--predictions",
+) -> ConfigDict | None:
     """Loads the config that names the videos of predictions; None without a name.
+
+    Args:
+      name: the config.
+      changes: arguments that change fields.
+      fields: the fields that are used.
+      source: the option beside `--config`, for messages.
 
     Raises:
       UserError: the config cannot be read, or a changed field would be ignored.
@@ -28,7 +39,7 @@ def load_config(name: str | None, changes: Sequence[str]) -> ConfigDict | None:
     if name is None:
         return None
     config = load(name, changes)
-    used_fields.refuse_unused(changes, used_fields.AUDIT, "--predictions")
+    used_fields.refuse_unused(changes, fields, source)
     return config
 
 
@@ -45,20 +56,38 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
       UserError: files that belong to no benchmark, contradict each other or the videos, or are
         malformed.
     """
-    if config is None:
-        audit = read_audit(folders)
-        data = report_data(audit)
-    else:
-        videos = _with_temporal_tests(parse(config))
-        audit = _read_with_videos(folders, videos)
-        data = report_data(
-            audit,
-            clip_reader(videos, audit.classes),
-            pasted_foregrounds(videos, audit.classes),
-            annotations(videos, audit.classes),
-        )
+    writes = jax.process_index() == 0
+    if config is not None:
+        return run_parsed(folders, out, parse(config), writes=writes)
 
-    publish_audit(audit, data, out, writes=jax.process_index() == 0)
+    audit = read_audit(folders)
+    publish_audit(audit, report_data(audit), out, writes=writes)
+    return 0
+
+
+def run_parsed(
+    folders: Sequence[str | os.PathLike], out: str, config: Config, *, writes: bool = True
+) -> int:
+    """Like `run` with a config; uses no device.
+
+    Args:
+      folders: as for `run`.
+      out: folder for the results.
+      config: names the videos.
+      writes: whether this process writes; False on all but the first of several.
+
+    Raises:
+      UserError: as for `run`.
+    """
+    videos = _with_temporal_tests(config)
+    audit = _read_with_videos(folders, videos)
+    data = report_data(
+        audit,
+        clip_reader(videos, audit.classes),
+        pasted_foregrounds(videos, audit.classes),
+        annotations(videos, audit.classes),
+    )
+    publish_audit(audit, data, out, writes=writes)
     return 0
 
 

@@ -1,9 +1,11 @@
 """Opens the models that can be audited, `KIND:LOCATION[?option=value[&option=value]]`.
 
     python:MODULE:FUNCTION  your own function, or FILE.py:FUNCTION: it takes a clip, uint8
-                            (T, H, W, 3), and returns probabilities, a class number, or None
+                            (T, H, W, 3), and returns probabilities or a class number
     torchvision:NAME        a video network of torchvision, such as r3d_18?weights=DEFAULT or FILE
     hf:FOLDER or hf:NAME    a video classifier of Hugging Face's transformers, with its processor
+    run:WORKDIR             a training run of this package, as `albar evaluate` tests it
+    csv:DIR                 predictions that exist, a CSV file for each test set
 
 `albar_jax/audit/models/<module>.py` describes each kind. A new one is a file and a line here.
 """
@@ -11,13 +13,29 @@
 import dataclasses
 import importlib
 import importlib.util
+from collections.abc import Mapping
 
 from albar_jax.audit.models import option_texts
-from albar_jax.audit.models.base import Answer, AuditModel, Options, Sampling
+from albar_jax.audit.models.base import (
+    Answer,
+    AuditModel,
+    Options,
+    PredictionFolder,
+    Sampling,
+)
 from albar_jax.errors import UserError
 from albar_jax.terminal.flags import suggestion
 
-__all__ = ["ADAPTERS", "Adapter", "Answer", "AuditModel", "Options", "Sampling", "open_model"]
+__all__ = [
+    "ADAPTERS",
+    "Adapter",
+    "Answer",
+    "AuditModel",
+    "Options",
+    "PredictionFolder",
+    "Sampling",
+    "open_model",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +56,9 @@ class Adapter:
     extra: str = ""
 
 
+# Flags of options of all models that are not named like the option.
+FLAG_OF = {"classes": "--model-classes"}
+
 ADAPTERS: dict[str, Adapter] = {
     "python": Adapter(
         "albar_jax.audit.models.python", options=("classes", "frames", "fps", "stride")
@@ -54,11 +75,13 @@ ADAPTERS: dict[str, Adapter] = {
         packages=("torch", "torchvision", "transformers"),
         extra="audit-hf",
     ),
+    "run": Adapter("albar_jax.audit.models.run", options=("checkpoint",)),
+    "csv": Adapter("albar_jax.audit.models.csv"),
 }
 
 
-def open_model(spec: str, options: Options | None = None) -> AuditModel:
-    """Opens a model.
+def open_model(spec: str, options: Options | None = None) -> AuditModel | PredictionFolder:
+    """Opens a model, or the folder of its predictions.
 
     Args:
       spec: the model as written on the command line; see the module.
@@ -71,14 +94,39 @@ def open_model(spec: str, options: Options | None = None) -> AuditModel:
     adapter = ADAPTERS[kind]
     _check_packages(kind, adapter)
 
-    common = Options() if options is None else options
-    # Options of all models concern only the kinds that take them.
+    module = importlib.import_module(adapter.module)
+    return module.open(location, options_of(adapter, texts, options or Options()))
+
+
+def check(spec: str) -> None:
+    """Checks a model without opening it.
+
+    Args:
+      spec: the model as written on the command line; see the module.
+
+    Raises:
+      UserError: the kind is unknown, lacks a package, or does not take an option.
+    """
+    kind, _, texts = split_spec(spec)
+    _check_packages(kind, ADAPTERS[kind])
+    options_of(ADAPTERS[kind], texts, Options())
+
+
+def options_of(adapter: Adapter, texts: Mapping[str, str], common: Options) -> Options:
+    """Returns the options of a model.
+
+    Args:
+      adapter: its kind.
+      texts: its own options.
+      common: options of all models. Each concerns only the kinds that take it.
+
+    Raises:
+      UserError: a text is not a value of its option.
+    """
     values = {name: getattr(common, name) for name in adapter.options}
     for name, text in texts.items():
         values[name] = option_texts.parse(name, text)
-
-    module = importlib.import_module(adapter.module)
-    return module.open(location, Options(**values))
+    return Options(**values, config=common.config)
 
 
 def split_spec(spec: str) -> tuple[str, str, dict[str, str]]:

@@ -1,12 +1,17 @@
 """Defines how a model is audited: the frames that it wants, its classes, and its answers."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+    from albar_jax.data.clip_reader import ClipSpec, FrameOrder
 
 # The answer to one clip: the probabilities of the model's classes, float32 (K,); or the number of
 # one class; or None if the model abstains.
@@ -29,6 +34,21 @@ class Sampling:
     stride: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpecifiedClips(Sampling):
+    """The clips that a config of this package specifies, cropped and scaled.
+
+    Attributes:
+      specs_of: returns the views of a video, given the task and the order of the frames.
+      in_words: describes the views, given the task.
+      batch_size: clips in a batch.
+    """
+
+    specs_of: Callable[[str, "FrameOrder"], Sequence["ClipSpec"]]
+    in_words: Callable[[str], str]
+    batch_size: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """The options of a model, from flags or from `?option=value` after its location.
@@ -49,6 +69,7 @@ class Options:
       seed: random seed of weights that are drawn.
       revision: revision of a model on a hub.
       checkpoint: checkpoint of a training run: "best", "last" or a step.
+      config: config of the test sets and their views, for training runs.
     """
 
     weights: str | None = None
@@ -64,6 +85,18 @@ class Options:
     seed: int | None = None
     revision: str | None = None
     checkpoint: str | None = None
+    config: Optional["ConfigDict"] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictionFolder:
+    """A model that is not asked, because its predictions exist.
+
+    Attributes:
+      folder: folder of its predictions, or of folders of several models.
+    """
+
+    folder: Path
 
 
 class AuditModel(Protocol):

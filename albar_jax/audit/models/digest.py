@@ -30,6 +30,9 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def settings_of(options: Options) -> dict[str, object]:
-    """Returns the options that may change answers: all but the device and the class list."""
-    values = dataclasses.asdict(options)
-    return {name: value for name, value in values.items() if name not in ("device", "classes")}
+    """Returns the options that may change answers: all but the device, classes and tests."""
+    settings: dict[str, object] = {}
+    for field in dataclasses.fields(options):
+        if field.name not in ("device", "classes", "config"):
+            settings[field.name] = getattr(options, field.name)
+    return settings

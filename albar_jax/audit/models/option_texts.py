@@ -1,5 +1,6 @@
 """Parses the options of models from their texts."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ def parse(name: str, text: str) -> Any:
     Raises:
       UserError: the text is not a value of the field.
     """
-    return PARSERS[name](name, text)
+    return OPTIONS[name].parse(name, text)
 
 
 def _text(name: str, text: str) -> str:
@@ -83,18 +84,34 @@ def _number(text: str) -> float:
         return math.nan
 
 
-PARSERS: Mapping[str, Callable[[str, str], Any]] = {
-    "weights": _weights,
-    "classes": _path,
-    "frames": _count,
-    "fps": _positive,
-    "stride": _count,
-    "size": _count,
-    "mean": _colors,
-    "std": _colors,
-    "device": _text,
-    "dtype": _text,
-    "seed": _seed,
-    "revision": _text,
-    "checkpoint": _text,
+@dataclasses.dataclass(frozen=True)
+class OptionText:
+    """An option of models, as text.
+
+    Attributes:
+      parse: returns the value, given name and text. Raises UserError.
+      metavar: name of the value in the help.
+      help: the help of its flag.
+    """
+
+    parse: Callable[[str, str], Any]
+    metavar: str
+    help: str
+
+
+# The fields of `Options` that can be written.
+OPTIONS: Mapping[str, OptionText] = {
+    "weights": OptionText(_weights, "NAME|FILE", "weights of the network"),
+    "classes": OptionText(_path, "FILE", "names of the model's classes, one per line, in order"),
+    "frames": OptionText(_count, "N", "frames of a clip"),
+    "fps": OptionText(_positive, "RATE", "frames per second of a clip"),
+    "stride": OptionText(_count, "N", "frames of the video from one frame of a clip to the next"),
+    "size": OptionText(_count, "PIXELS", "height and width of a clip"),
+    "mean": OptionText(_colors, "R,G,B", "mean of the pixels to subtract, in 0..1"),
+    "std": OptionText(_colors, "R,G,B", "standard deviation of the pixels to divide by, in 0..1"),
+    "device": OptionText(_text, "NAME", "device of the framework, as cpu or cuda:1"),
+    "dtype": OptionText(_text, "NAME", "numbers of the network, as float16"),
+    "seed": OptionText(_seed, "N", "random seed of weights that are drawn"),
+    "revision": OptionText(_text, "NAME", "revision of a model on a hub"),
+    "checkpoint": OptionText(_text, "best|last|STEP", "checkpoint of a training run"),
 }

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -40,14 +41,37 @@ class PythonModel:
 
         stated = getattr(self._function, "fingerprint", None)
         self.keeps_answers = isinstance(stated, str)
-        files: list[str | os.PathLike[str]] = [module.__file__] if module.__file__ else []
+        # A module need not have a file.
+        file = getattr(module, "__file__", None)
+        files: list[str | os.PathLike[str]] = [file] if file else []
         self.fingerprint = digest.fingerprint(
             "python", files, function_name, stated, digest.settings_of(options)
         )
 
     def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
-        """Calls the function for each clip."""
-        return [_checked(self._function(clip), self._location) for clip in clips]
+        """Calls the function for each clip; once for copies that fill up a batch.
+
+        Raises:
+          UserError: the function raises an error, or returns no answer.
+        """
+        answers: list[Answer] = []
+        for number, clip in enumerate(clips):
+            is_copy = number > 0 and clip is clips[number - 1]
+            answers.append(answers[-1] if is_copy else self._call(clip))
+        return answers
+
+    def _call(self, clip: np.ndarray) -> Answer:
+        try:
+            answer = self._function(clip)
+        # The user's function may raise anything.
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise UserError(
+                f"{self.name} raised {type(error).__name__}: {error} (line {last.lineno} of "
+                f"{last.filename}), given a clip of shape {clip.shape}; correct it and repeat the "
+                "command, which keeps the answers so far"
+            ) from error
+        return _checked(answer, self._location)
 
 
 def open(location: str, options: Options) -> PythonModel:
@@ -94,14 +118,16 @@ def _import(name: str) -> ModuleType:
 
 
 def _load_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Another model may have a file of the same name.
+    name = f"{path.stem}_{digest.file_digest(path)[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     # A path that ends in .py always has a loader.
     if spec is None or spec.loader is None:
         raise ImportError("it is not a Python file")
 
     module = importlib.util.module_from_spec(spec)
     # Classes that the module defines look it up by its name.
-    sys.modules.setdefault(path.stem, module)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -109,7 +135,7 @@ def _load_file(path: Path) -> ModuleType:
 def _function(module: ModuleType, name: str, location: str) -> Callable[[np.ndarray], Any]:
     function = getattr(module, name, None)
     if not callable(function):
-        raise UserError(f"python:{location}: {module.__name__} has no function {name}")
+        raise UserError(f"python:{location} has no function {name}")
     return function
 
 

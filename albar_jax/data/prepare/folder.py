@@ -51,26 +51,45 @@ def read(videos: Path, *, test_fraction: float = _FRACTION, seed: int = _SEED) -
             f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25"
         )
 
+    items, notes = list_videos(videos)
+    if not any(item.split for item in items):
+        items, of_draw = draw_test_split(items, test_fraction, seed)
+        notes = [*of_draw, *notes]
+    elif (test_fraction, seed) != (_FRACTION, _SEED):
+        raise UserError(
+            f"--test-fraction and --seed have no effect, because --videos {videos} has the "
+            f"folders {' and '.join(_split_folders(videos))}; leave them out"
+        )
+
+    return Listing(items, sorted(labels_of(items)), notes=notes)
+
+
+def list_videos(videos: Path) -> tuple[list[Item], list[str]]:
+    """Lists all videos of a folder, without a drawn split.
+
+    Args:
+      videos: folder of class folders, or of folders train, test and val of these.
+
+    Returns:
+      items: the videos; their split is "" if there are no folders of splits.
+      notes: sentences about files that are left out.
+
+    Raises:
+      UserError: the folder has no class folders with videos, or other mistakes.
+    """
+    check_folder("--videos", videos)
     left_out = _LeftOut()
     split_of_folder = _split_folders(videos)
+    items: list[Item] = []
+    for name, split in split_of_folder.items():
+        items += _items(videos, name, split, left_out)
+
     if split_of_folder:
-        if (test_fraction, seed) != (_FRACTION, _SEED):
-            raise UserError(
-                f"--test-fraction and --seed have no effect, because --videos {videos} has the "
-                f"folders {' and '.join(split_of_folder)}; leave them out"
-            )
-        items = []
-        for name, split in split_of_folder.items():
-            items += _items(videos, name, split, left_out)
         _check_splits(items, left_out)
-        notes = []
     else:
         items = list(_items(videos, "", "", left_out))
         _check_classes(items, videos, left_out)
-        items, notes = draw_test_split(items, test_fraction, seed)
-
-    classes = sorted(labels_of(items))
-    return Listing(items, classes, notes=[*notes, *left_out.notes()])
+    return items, left_out.notes()
 
 
 @dataclasses.dataclass

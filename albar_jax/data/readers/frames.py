@@ -142,7 +142,7 @@ class _SizesDifferError(DecodeError):
 def open_folder(path: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens a folder of numbered images; raises DecodeError."""
     try:
-        is_file = access.patiently(lambda: _list_frames(path), path)
+        is_file = access.patiently(lambda: list_frames(path), path)
     except OSError as error:
         raise DecodeError(f"{path}: {_reason(error)}") from error
 
@@ -160,8 +160,12 @@ def open_folder(path: str, budget: Budget = DEFAULT) -> FramesVideo:
     return FramesVideo(path, members, fetch, budget)
 
 
-def _list_frames(path: str) -> dict[str, bool]:
-    """Returns the images in a folder: name -> whether it is known to be a regular file."""
+def list_frames(path: str) -> dict[str, bool]:
+    """Returns the images in a folder: name -> whether it is known to be a regular file.
+
+    Raises:
+      OSError: it is not a folder, or cannot be read.
+    """
     with disk.WAITING, os.scandir(path) as entries:
         return {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
 

@@ -1,0 +1,75 @@
+"""Asks one model about all test sets, and writes its predictions."""
+
+import contextlib
+from pathlib import Path
+
+from albar_jax.audit import asked_sets, written
+from albar_jax.audit.answers import AnswerCheck
+from albar_jax.audit.ask import Asked, ask
+from albar_jax.audit.asked_sets import AskedSets
+from albar_jax.audit.class_match import ClassMatch
+from albar_jax.audit.kept_answers import KeptAnswers, command_of
+from albar_jax.audit.models.base import AuditModel, SpecifiedClips
+from albar_jax.audit.prepared import Prepared
+from albar_jax.audit.reading import Reader
+from albar_jax.audit.settings import Settings
+from albar_jax.storage.budget import Budget
+from albar_jax.storage.inside import inside
+from albar_jax.terminal.escapes import show
+
+BATCH_SIZE = 8
+# Folders in the folder of the results: answers for later commands, and the answers of a command
+# that was interrupted.
+_ANSWERS = "answers"
+_UNFINISHED = "unfinished_answers"
+
+
+def ask_model(
+    settings: Settings, prepared: Prepared, tests: AskedSets, folder: Path
+) -> dict[str, str]:
+    """Asks a model and writes its predictions; returns the videos that cannot be read."""
+    model = prepared.opened(settings)
+    match = prepared.match
+    check = AnswerCheck(prepared.folder, len(match.target))
+    keeps = settings.keeps_answers and model.keeps_answers
+    cache = inside(settings.out, _UNFINISHED)
+    if keeps:
+        cache = settings.cache or inside(settings.out, _ANSWERS)
+
+    command = command_of(settings.out)
+    kept = KeptAnswers(cache, model.fingerprint, command, check.is_valid)
+    with kept:
+        asked = _ask(settings, model, tests, match, kept, check)
+
+    views = {
+        test.task: written.views_in_words(model.sampling, settings.views, match, test.task)
+        for test in tests.sets
+    }
+    written.write(folder, tests, asked.answers, match, views)
+    # The predictions come first: a kill in between only repeats this.
+    if not keeps:
+        kept.forget()
+        with contextlib.suppress(OSError):
+            cache.rmdir()
+    show(f"{prepared.folder}: {asked.in_words()}")
+    return asked.failures
+
+
+def _ask(
+    settings: Settings,
+    model: AuditModel,
+    tests: AskedSets,
+    match: ClassMatch,
+    kept: KeptAnswers,
+    check: AnswerCheck,
+) -> Asked:
+    sampling = model.sampling
+    batch_size = settings.batch_size or BATCH_SIZE
+    if settings.batch_size is None and isinstance(sampling, SpecifiedClips):
+        batch_size = sampling.batch_size
+
+    loader = tests.config.loader
+    budget = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
+    reader = Reader(sampling, settings.views, kept.__contains__, loader.decoder, budget)
+    jobs = asked_sets.questions(tests.sets, match.common)
+    return ask(model, reader, jobs, kept, check, batch_size=batch_size, threads=settings.threads)
