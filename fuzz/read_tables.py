@@ -11,6 +11,7 @@ def read_manifest(folder: Path) -> None:
     from albar_jax.data import manifest, validation_share
     from albar_jax.errors import UserError
     from albar_jax.evaluation.analyses.mistakes import read_foregrounds
+    from albar_jax.evaluation.annotations import read_annotations
     from albar_jax.synthesis.clip_list import list_copies, read_scuba
 
     path = folder / "manifest.csv"
@@ -22,6 +23,7 @@ def read_manifest(folder: Path) -> None:
     list_copies(rows, 1, ".zip")
     read_scuba(path, ".zip")
     read_foregrounds(path, rows.classes)
+    read_annotations(path, rows.classes, split="test", train_split="train")
 
     # One of these may be refused while the others are accepted.
     with contextlib.suppress(UserError):

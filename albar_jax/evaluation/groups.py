@@ -94,6 +94,10 @@ def group_figures(
     for row, name in enumerate(names):
         groups[name] = _figure(shares[row], drawn[:, row])
 
+    # A sample may lack a small group. `fmin` and `fmax` skip it.
+    lowest = np.fmin.reduce(drawn, axis=1)
+    highest = np.fmax.reduce(drawn, axis=1)
+
     weights = [training.get(name, 0) for name in names]
     weighted = None
     if any(weights):
@@ -113,8 +117,8 @@ def group_figures(
         },
         without_group=max(_num_without_group(outcomes, group_of) for outcomes in hits),
         worst=min(names, key=lambda name: groups[name].mean),
-        worst_figure=_figure(shares.min(axis=0), drawn.min(axis=1)),
-        gap=_figure(np.ptp(shares, axis=0), np.ptp(drawn, axis=1)),
+        worst_figure=_figure(shares.min(axis=0), lowest),
+        gap=_figure(np.ptp(shares, axis=0), highest - lowest),
         p_value=_p_value(sets),
     )
 

@@ -39,7 +39,8 @@ def make_manifests(folder: Path) -> None:
     ]
     plain = lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
     full = lines(
-        "path,label,split,id,group", *(",".join([*row, f"g{n % 5}"]) for n, row in enumerate(rows))
+        "path,label,split,id,group,group:camera",
+        *(",".join([*row, f"g{n % 5}", f"camera {n % 2}"]) for n, row in enumerate(rows)),
     )
     counted = lines(
         "path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows)
@@ -53,10 +54,10 @@ def make_manifests(folder: Path) -> None:
         folder / "scuba",
         _videos() | {"manifest.csv": lines("path,label,id,source,masks,rules", *scuba)},
     )
-    pasted = [f"{p},{label},{i},{CLASSES[0]}" for p, label, _, i in rows]
+    pasted = [f"{p},{label},{i},{CLASSES[0]},{CLASSES[0]}" for p, label, _, i in rows]
     write(
         folder / "conflfg",
-        _videos() | {"manifest.csv": lines("path,label,id,donor_label", *pasted)},
+        _videos() | {"manifest.csv": lines("path,label,id,donor_label,scene_label", *pasted)},
     )
 
 
@@ -120,6 +121,8 @@ _TASKS = (
     "hmdb51_scufo_places365",
     "hmdb51_conflfg_stripe",
     "hmdb51_reversed",
+    "hmdb51_static",
+    "hmdb51_hat_swap",
 )
 
 
@@ -128,6 +131,9 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
     for number, name in enumerate(IDS):
         probs = rng.dirichlet([1, 1, 1]).astype(np.float32)
         answer = [f"{p:.9g}" for p in probs] if kind == "probs" else [str(probs.argmax())]
+        # The model gives no answer to the last clip.
+        if number == len(IDS) - 1:
+            answer = [""] * len(answer)
         rows.append(",".join([name, str(number // 4), *answer]))
 
     return lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)

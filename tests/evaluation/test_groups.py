@@ -44,6 +44,14 @@ def test_each_group_has_its_accuracy_and_the_first_of_equals_is_the_worst():
     assert one.gap.interval[0] >= 0
 
 
+def test_samples_that_lack_small_groups_have_a_worst_group():
+    pred = {f"v{number}": number % 2 for number in range(60)}
+    many = figures(pred, group_of={clip: clip for clip in pred})
+    assert many.worst_figure.interval == (0, 0)
+    assert many.gap.interval == (100, 100)
+    assert many.p_value == 1
+
+
 def test_worst_group_and_gap_are_of_each_seed():
     second = PRED | {"a1": 1, "a2": 1, "a3": 1, "b2": 0}
     two = figures(PRED, second)

@@ -15,7 +15,7 @@ DRAWS = 9999
 _ROUNDING = 1e-9
 # Permuting a video costs about as much as this share of drawing a cell of a contingency table.
 _COST_OF_VIDEO = 0.1
-# Videos times permutations in memory at a time.
+# Numbers in memory at a time.
 _CHUNK = 4_000_000
 
 
@@ -42,16 +42,23 @@ def p_value(
     # Videos with the same outcomes are exchangeable, so only their number in each group matters.
     kinds, members = unique_columns(np.concatenate([hits, clips]))
     generator = np.random.default_rng(seed)
-    if _COST_OF_VIDEO * len(group) < len(members) * len(sizes):
-        gaps = _permuted_gaps(hits, clips, group, draws, generator)
-    else:
-        tables = _drawn_tables(sizes, members, draws, generator)
-        # (draws, groups, kinds) @ (kinds, 2 R), then (draws, R, groups).
-        sums = np.swapaxes(tables @ kinds.T, 1, 2)
-        gaps = mean_gap(*np.split(sums, 2, axis=1))
+    by_kind = _COST_OF_VIDEO * len(group) >= len(members) * len(sizes)
+    size_of_draw = len(members) * len(sizes) if by_kind else len(group)
+    at_once = max(1, _CHUNK // size_of_draw)
 
-    num_extreme = np.count_nonzero(gaps >= observed - _ROUNDING)
-    return (num_extreme + 1) / (draws + 1)
+    num_extreme = 1
+    for first in range(0, draws, at_once):
+        count = min(at_once, draws - first)
+        if by_kind:
+            tables = _drawn_tables(sizes, members, count, generator)
+            # (draws, groups, kinds) @ (kinds, 2 R), then (draws, 2 R, groups).
+            sums = np.swapaxes(tables @ kinds.T, 1, 2)
+        else:
+            sums = _permuted_sums(hits, clips, group, count, generator)
+        gaps = mean_gap(*np.split(sums, 2, axis=1))
+        num_extreme += np.count_nonzero(gaps >= observed - _ROUNDING)
+
+    return num_extreme / (draws + 1)
 
 
 def mean_gap(hits: np.ndarray, clips: np.ndarray) -> np.ndarray:
@@ -87,22 +94,15 @@ def _drawn_tables(
     return tables
 
 
-def _permuted_gaps(
+def _permuted_sums(
     hits: np.ndarray,
     clips: np.ndarray,
     group: np.ndarray,
     draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Permutes the groups of the videos, and returns the gap of each permutation, (draws,)."""
-    num_groups = group.max() + 1
+    """Permutes the groups of the videos; returns hits and clips of each, (draws, 2 R, groups)."""
     columns = np.concatenate([hits, clips]).T.astype(np.float64)
-    at_once = max(1, _CHUNK // len(group))
-
-    gaps = []
-    for first in range(0, draws, at_once):
-        count = min(at_once, draws - first)
-        permuted = generator.permuted(np.tile(group, (count, 1)), axis=1)
-        sums = np.stack([(permuted == number) @ columns for number in range(num_groups)], axis=2)
-        gaps.append(mean_gap(*np.split(sums, 2, axis=1)))
-    return np.concatenate(gaps)
+    permuted = generator.permuted(np.tile(group, (draws, 1)), axis=1)
+    of_groups = [(permuted == number) @ columns for number in range(group.max() + 1)]
+    return np.stack(of_groups, axis=2)
