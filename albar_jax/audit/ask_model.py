@@ -71,5 +71,5 @@ def _ask(
     loader = tests.config.loader
     budget = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
     reader = Reader(sampling, settings.views, kept.__contains__, loader.decoder, budget)
-    jobs = asked_sets.questions(tests.sets, match.common)
+    jobs = asked_sets.questions(tests, match.common)
     return ask(model, reader, jobs, kept, check, batch_size=batch_size, threads=settings.threads)

@@ -1,9 +1,11 @@
 """Lists the test sets of a config that exist, and the questions about their clips."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from albar_jax import wiring
+from albar_jax.audit import rates
 from albar_jax.audit.reading import Job, Question, jobs
 from albar_jax.config import Config
 from albar_jax.data.clip_reader import FrameOrder
@@ -36,12 +38,14 @@ class AskedSets:
       suite: the benchmark.
       classes: names of the classes.
       sets: the test sets, in the order of the suite.
+      source_of: the video that each derived clip was made from, by path.
     """
 
     config: Config
     suite: Suite
     classes: tuple[str, ...]
     sets: tuple[AskedSet, ...]
+    source_of: Mapping[str, str]
 
 
 def find(config: Config, *, names_missing: bool = True) -> AskedSets:
@@ -72,16 +76,24 @@ def find(config: Config, *, names_missing: bool = True) -> AskedSets:
 
     if missing and names_missing:
         show(f"not asked, no manifest in {wiring.task_folder(config)}: {', '.join(missing)}")
-    return AskedSets(config, suite, classes, tuple(sets))
+    return AskedSets(config, suite, classes, tuple(sets), rates.sources(_derived(config, suite)))
 
 
-def questions(sets: Sequence[AskedSet], classes: Collection[int]) -> list[Job]:
+def _derived(config: Config, suite: Suite) -> list[Path]:
+    """Returns the manifests of derived clips that exist."""
+    files = {**suite.optional_tasks, **suite.tasks}
+    files.pop(suite.iid, None)
+    paths = [wiring.task_folder(config) / name for name in files.values()]
+    return [path for path in paths if path.exists()]
+
+
+def questions(tests: AskedSets, classes: Collection[int]) -> list[Job]:
     """Returns the questions about the clips of some classes, one job for each video."""
     asked = []
-    for test in sets:
+    for test in tests.sets:
         for row, (path, label) in enumerate(
             zip(test.manifest.paths, test.manifest.labels.tolist(), strict=True)
         ):
             if label in classes:
                 asked.append((path, Question(test.task, row, test.order)))
-    return list(jobs(asked))
+    return list(jobs(asked, tests.source_of))

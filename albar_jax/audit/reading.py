@@ -2,12 +2,13 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from albar_jax.audit import content, frames
+from albar_jax.audit import content, frames, rates
 from albar_jax.audit.models.base import Sampling, SpecifiedClips
 from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import DecodeError, Decoder, open_video
@@ -41,10 +42,12 @@ class Job:
     Attributes:
       path: path of the video.
       questions: the clips to ask about.
+      source: the video that it was made from, whose frames per second count; "" for its own.
     """
 
     path: str
     questions: tuple[Question, ...]
+    source: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,9 +126,13 @@ class Reader:
 
     def _read_sampled(self, job: Job, digest: str) -> Read:
         """Reads the frames of all views at once."""
+        fps = None
+        if self.sampling.fps is not None and job.source:
+            fps = rates.rate_of(job.source)
+
         keys = []
         for question in job.questions:
-            rule = f"{self.sampling} {self.decoder} {question.order}"
+            rule = f"{self.sampling} {fps} {self.decoder} {question.order}"
             views = range(self.views)
             keys.append(tuple(_key(digest, f"{rule} {view} of {self.views}") for view in views))
 
@@ -133,7 +140,7 @@ class Reader:
         if not all(self.is_known(key) for of_question in keys for key in of_question):
             with open_video(job.path, self.decoder, self.budget) as video:
                 numbers = [
-                    frames.choose(len(video), video.fps, self.sampling, view, self.views)
+                    frames.choose(len(video), fps or video.fps, self.sampling, view, self.views)
                     for view in range(self.views)
                 ]
                 read = np.unique(np.concatenate(numbers))
@@ -165,18 +172,19 @@ class Reader:
         return Read(job, tuple(keys), clips)
 
 
-def jobs(questions: Sequence[tuple[str, Question]]) -> Iterator[Job]:
+def jobs(questions: Sequence[tuple[str, Question]], source_of: Mapping[str, str]) -> Iterator[Job]:
     """Groups questions by their videos, in the order in which the videos first occur.
 
     Args:
       questions: the path of a video and a question about it, for each question.
+      source_of: the first source of derived clips, by path; see `rates.sources`.
     """
     of_path: dict[str, list[Question]] = {}
     for path, question in questions:
         of_path.setdefault(path, []).append(question)
 
     for path, of_video in of_path.items():
-        yield Job(path, tuple(of_video))
+        yield Job(path, tuple(of_video), source_of.get(os.path.normpath(path), ""))
 
 
 def _key(digest: str, rule: str) -> str:
