@@ -167,6 +167,19 @@ COMMANDS = (
         ("sets/conflfg/.made/*",),
     ),
     Command(
+        "afd",
+        f"{_SYNTHESIS} afd --manifest world/manifest.csv --split test --jobs 2 --out sets/afd",
+        "quickstart",
+        ("sets/afd/.made/*",),
+    ),
+    Command(
+        "hat",
+        f"{_SYNTHESIS} hat --manifest world/manifest.csv --split test --masks npz:world/masks "
+        "--widen 1 --sets background swap --jobs 2 --out sets/hat",
+        "quickstart",
+        ("sets/hat_*/.made/*", "sets/hat_scenes/*.png"),
+    ),
+    Command(
         "study",
         f"{ROOT}/study.py --config {ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 "
         f"{_SETTINGS}",

@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz import read_features, read_runs, read_tables, read_videos
+from fuzz import read_features, read_hat, read_runs, read_tables, read_videos
 from fuzz.process import ALLOWED, Limits
-from fuzz.seeds import annotations, features, films, masks, runs, tables
+from fuzz.seeds import annotations, features, films, hat, masks, runs, tables
 
 # A damaged shard ends a command with a sentence, because it affects all videos of the shard.
 _SHARDS = Limits(errors=ALLOWED | {"StorageError"})
@@ -75,6 +75,9 @@ READERS: dict[str, Reader] = {
     "notes of commands": Reader(tables.make_notes, read_tables.read_notes),
     "lists of data sets": Reader(tables.make_sources, read_tables.read_sources, "lists/**/*"),
     "lists of long films": Reader(annotations.make_sources, read_tables.read_sources, "lists/**/*"),
+    "lists of swaps": Reader(hat.make_lists, read_hat.read_lists, "lists/*"),
+    "tables of swaps": Reader(hat.make_pairs, read_hat.read_pairs, "pairs.csv"),
+    "emptied scenes": Reader(hat.make_scenes, read_hat.read_scenes),
     "annotations": Reader(annotations.make_annotations, read_tables.read_annotations),
     "features": Reader(features.make_features, read_features.read_features),
     "predictions on long films": Reader(features.make_predictions, read_features.read_predictions),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from albar_jax.storage import inert_pickle
+
 ENCODE = b"c_codecs\nencode\nq\x01"
 TEXT = b"X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\x00"
 HOSTILE = {
@@ -19,6 +21,13 @@ HOSTILE = {
     "a tuple of tuples as a frozenset": b"\x80\x04()" + b"2\x86" * 60 + b"\x91.",
     "a memo of 64 GB": b"\x80\x02)r\xf0\xff\xff\xff",
     "bytes of 2^60": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"abc",
+    "a bytearray of 2^60": b"\x80\x05\x96" + struct.pack("<Q", 1 << 60) + b"abc",
+    "a bytearray of 2^63": b"\x80\x05\x96" + struct.pack("<Q", 1 << 63) + b"abc",
+    "a bytearray of 2^60 in a frame": b"\x80\x05\x95"
+    + struct.pack("<Q", 12)
+    + b"\x96"
+    + struct.pack("<Q", 1 << 60)
+    + b"abc",
     "a frame of 2^60": b"\x80\x04\x95" + struct.pack("<Q", 1 << 60) + b"abc",
     "one text copied 100,000 times": b"\x80\x02("
     + TEXT
@@ -65,7 +74,24 @@ def test_hostile_pickles_are_refused_in_bounded_memory_and_time(tmp_path):
     assert len(lines) == len(paths)
 
     for name, path, line in zip(HOSTILE, paths, lines, strict=True):
-        assert line.startswith(f"refused {path} is not a readable pickle of arrays: "), name
+        start, end = f"refused {path} is not a readable pickle of arrays: ", "MemoryError"
+        assert line.startswith(start), name
+        assert len(line) > len(start), name
+        # The length is checked before memory is allocated.
+        assert not line.endswith(end), name
+
+
+def test_a_bytearray_is_read(tmp_path):
+    data = bytearray(range(256)) * 300
+    for framed in (True, False):
+        path = tmp_path / f"{framed}.pkl"
+        content = pickle.dumps({"a": data, "b": bytearray()}, 5)
+        if not framed:
+            # Python frames short pickles; other programs may not.
+            content = b"\x80\x05\x96" + struct.pack("<Q", len(data)) + bytes(data) + b"."
+        path.write_bytes(content)
+        read = inert_pickle.read(path)
+        assert read == ({"a": data, "b": bytearray()} if framed else data)
 
 
 @pytest.mark.parametrize("key", ["name", 3, ("a", 1), 2.5, None, frozenset({1, 2})])

@@ -66,7 +66,7 @@ def read_npz(
         if isinstance(error, OSError) and error.errno:
             raise
         raise ArrayError(
-            f"it is not a valid .npz file ({error or type(error).__name__})"
+            f"it is not a valid .npz file ({str(error) or type(error).__name__})"
         ) from error
 
 

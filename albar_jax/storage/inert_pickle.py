@@ -191,5 +191,5 @@ def read(path: Path):
     # A damaged pickle can raise any error.
     except Exception as error:
         raise UserError(
-            f"{path} is not a readable pickle of arrays: {error or type(error).__name__}"
+            f"{path} is not a readable pickle of arrays: {str(error) or type(error).__name__}"
         ) from error

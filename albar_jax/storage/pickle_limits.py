@@ -5,6 +5,7 @@ forever, crash by recursion, fill the memory with its memo, or copy one string a
 """
 
 import pickle
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ _KEY_BITS = 128
 _LOOK_EVERY = 1 << 10
 # Bytes that may be read without a check of the file's length.
 _UNCHECKED = 1 << 16
-_STEPS = dict(pickle._Unpickler.dispatch)
+_STEPS: dict[int, Callable] = dict(pickle._Unpickler.dispatch)
 
 
 class _Exact:
@@ -86,8 +87,11 @@ class LimitedUnpickler(pickle._Unpickler):
       EOFError: the pickle is cut off.
     """
 
-    # The objects after the last mark. The stub of the standard library omits it.
+    # The stub of the standard library omits these: the objects after the last mark, and functions
+    # that read bytes and add an object.
     stack: list[Any]
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
 
     def __init__(self, file: BinaryIO, *, encoding: str):
         exact = _Exact(file)
@@ -156,6 +160,12 @@ def _state(reader: LimitedUnpickler) -> None:
     reader._spend(state if isinstance(state, tuple) else (state,))
 
 
+def _read_bytearray(reader: LimitedUnpickler) -> None:
+    """Reads a bytearray. The step of the standard library allocates it before it reads."""
+    (length,) = struct.unpack("<Q", reader.read(8))
+    reader.append(bytearray(reader.read(length)))
+
+
 # Checks that run before a step. `stack` holds the objects after the last mark.
 _CHECKS: dict[bytes, Callable[[LimitedUnpickler], None]] = {
     pickle.REDUCE: _call_arguments,
@@ -180,4 +190,5 @@ def _checked(check: Callable[[LimitedUnpickler], None], step: Callable) -> Calla
     return take
 
 
+_STEPS[pickle.BYTEARRAY8[0]] = _read_bytearray
 _STEPS |= {code[0]: _checked(check, _STEPS[code[0]]) for code, check in _CHECKS.items()}
