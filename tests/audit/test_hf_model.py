@@ -142,13 +142,13 @@ def test_code_that_a_config_names_is_not_run(videomae, tmp_path):
     expected = open_model(f"hf:{videomae}").answer(clips())
     code = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
     (videomae / "evil.py").write_text(code + "class Config: pass\n")
-    torch.save({"x": Attack(tmp_path / "ran")}, videomae / "adapter_model.bin")
+    torch.save({"x": Attack(tmp_path / "ran")}, videomae / "other.bin")
     changed(
         videomae,
         auto_map={"AutoConfig": "evil.Config", "AutoModelForVideoClassification": "evil.Config"},
         attn_implementation="evil/kernel",
         _attn_implementation="evil/kernel",
-        transformers_weights="adapter_model.bin",
+        transformers_weights="other.bin",
     )
     processor = videomae / "video_preprocessor_config.json"
     content = json.loads(processor.read_text())

@@ -109,8 +109,16 @@ def test_several_devices_share_the_clips_in_order(mc3, monkeypatch):
     monkeypatch.setattr(torch_network, "_devices", lambda name: devices)
     shared = open_model(f"torchvision:mc3_18?weights={path}")
     assert np.allclose(shared.answer(videos), alone, atol=1e-6)
-    # One device stays idle.
-    assert np.allclose(shared.answer(videos[:1]), alone[:1], atol=1e-6)
+
+
+def test_a_device_without_a_share_stays_idle(monkeypatch):
+    monkeypatch.setattr(torch_network, "_devices", lambda name: [torch.device("cpu")] * 3)
+
+    def fails_without_clips(module, clips):
+        return module(clips - clips.max())
+
+    network = torch_network.TorchNetwork(torch.nn.Linear(2, 3), fails_without_clips, Options())
+    assert network.probabilities(torch.ones(2, 2)).shape == (2, 3)
 
 
 def test_bfloat16_gives_nearly_the_same_answers(mc3):

@@ -56,7 +56,6 @@ class TorchvisionModel:
             self._network.digest,
             self._network.dtype,
             self.sampling,
-            repr(self._transforms),
         )
         torch_network.refuse_unusable_clips(self, f"torchvision:{location}", options)
 
