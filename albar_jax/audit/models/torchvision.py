@@ -108,8 +108,8 @@ def _published(library: ModuleType, name: str) -> Any:
     names = models.list_models(module=models.video)
     if name not in names:
         raise UserError(
-            f"torchvision has no video network {name!r}{suggestion(name, names)}; it has "
-            f"{', '.join(names)}"
+            f"torchvision has no video network {name!r}, only {', '.join(names)}"
+            f"{suggestion(name, names)}"
         )
     return models.get_model_weights(name)
 
@@ -131,8 +131,8 @@ def _load(library: ModuleType, name: str, published: Any, options: Options) -> W
     if Path(wanted).suffix == "" and not Path(wanted).exists():
         known = [*published.__members__, _RANDOM]
         raise UserError(
-            f"there are no weights {wanted!r} of torchvision:{name}{suggestion(wanted, known)}; "
-            f"write weights={', '.join(known)}, or a file"
+            f"there are no weights {wanted!r} of torchvision:{name}; write "
+            f"weights={', '.join(known)}, or a file{suggestion(wanted, known)}"
         )
     return load_file(make, wanted, published, classes)
 
