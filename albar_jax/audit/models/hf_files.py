@@ -94,8 +94,9 @@ def read_config(folder: Path) -> Any:
     kinds = modeling_auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES
     if kind not in kinds:
         raise UserError(
-            f"{path} describes a model of the type {kind!r}, not a video classifier of transformers "
-            f"{transformers.__version__}: {', '.join(sorted(kinds))}{suggestion(str(kind), kinds)}"
+            f"{path} describes a model of the type {kind!r}, not a video classifier of "
+            f"transformers {transformers.__version__}: {', '.join(sorted(kinds))}"
+            f"{suggestion(str(kind), kinds)}"
         )
 
     values = {name: value for name, value in content.items() if name not in _REMOVED}
