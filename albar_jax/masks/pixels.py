@@ -65,7 +65,10 @@ def grow(masks: Bool[np.ndarray, "t h w"], pixels: int) -> Bool[np.ndarray, "t h
 
     offset = np.arange(-pixels, pixels + 1)
     disc = (offset[:, None] ** 2 + offset[None, :] ** 2 <= pixels**2).astype(np.uint8)
-    return np.stack([cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]).astype(bool)
+    grown = np.empty_like(masks)
+    for mask, result in zip(masks, grown, strict=True):
+        result[...] = cv2.dilate(mask.astype(np.uint8), disc)
+    return grown
 
 
 def bounding_box(mask: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:

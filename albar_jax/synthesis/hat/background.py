@@ -61,11 +61,13 @@ class Background:
                 raise NoMask("it has no emptied scene")
 
             picture = self.scenes.picture(number, size[1:])
-            removed = pixels.grow(masks, self.widen)
+            replaced = 0
             with open_clip(folder / clip.file, self.form) as add_frames:
                 for span in spans(len(frame_ids), size):
                     frames = frames_of.read(frame_ids[span])
-                    add_frames(empty(frames, removed[span], picture))
+                    removed = pixels.grow(masks[span], self.widen)
+                    replaced += int(removed.sum())
+                    add_frames(empty(frames, removed, picture))
 
         return [
             {
@@ -74,7 +76,7 @@ class Background:
                 "rules": rules_to_text(self.foregrounds.rules),
                 "widen": self.widen,
                 "frames": len(frame_ids),
-                "removed": f"{removed.mean():.4f}",
+                "removed": f"{replaced / masks.size:.4f}",
                 "inpainted": f"{self.scenes.never[number]:.4f}",
             }
         ]

@@ -61,10 +61,11 @@ def open_emptied(
                 yield Emptied(size_of(emptied), centre, emptied.read)
             return
 
-        removed = pixels.grow(masks, widen)
-        picture = scenes.picture(number, removed.shape[1:])
+        picture = scenes.picture(number, masks.shape[1:])
 
         def read(numbers: np.ndarray) -> UInt8[np.ndarray, "n h w 3"]:
-            return empty(video.read(frame_ids[numbers]), removed[numbers], picture)
+            # Masks are widened here, because those of a large video fill much memory.
+            removed = pixels.grow(masks[numbers], widen)
+            return empty(video.read(frame_ids[numbers]), removed, picture)
 
-        yield Emptied(removed.shape, centre, read)
+        yield Emptied(masks.shape, centre, read)

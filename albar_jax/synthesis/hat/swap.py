@@ -118,13 +118,14 @@ class Swap:
         with open_emptied(self.scenes, pair.number, self.foregrounds, self.widen) as scene:
             size = fitting.scaled_size(masks.shape[1:], scene.size[1:], len(masks))
             shift = fitting.find_shift(masks, scene.centre, size)
-            moved = fitting.move(masks, shift, size)
-
+            shown = 0
             with open_clip(folder / clip.file, self.form) as add_frames:
                 for span, background in _backgrounds(scene, size, len(masks)):
                     frames = person.video.read(person.frame_ids[span])
                     frames = fitting.move(frames, shift, size)
-                    add_frames(paste(frames, moved[span], background))
+                    moved = fitting.move(masks[span], shift, size)
+                    shown += int(moved.sum())
+                    add_frames(paste(frames, moved, background))
 
         return {
             "id": clip.id,
@@ -136,8 +137,8 @@ class Swap:
             "rules": rules_to_text(self.foregrounds.rules),
             "widen": self.widen,
             "frames": len(masks),
-            "area": f"{moved.mean():.4f}",
-            "kept": f"{moved.sum() / masks.sum():.4f}",
+            "area": f"{shown / (len(masks) * math.prod(size)):.4f}",
+            "kept": f"{shown / masks.sum():.4f}",
             "down": shift[0],
             "right": shift[1],
         }
