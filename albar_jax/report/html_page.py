@@ -3,7 +3,9 @@
 import os
 
 from albar_jax import files
+from albar_jax.evaluation.suites import Row
 from albar_jax.report import appearance_motion, cells, further, page_tables, plots
+from albar_jax.report.class_table import class_table
 from albar_jax.report.confusions import draw_confusions
 from albar_jax.report.headline import headline
 from albar_jax.report.pages import render_page
@@ -41,6 +43,7 @@ def render(data: ReportData) -> str:
         classes=data.classes,
         headline=headline(data.results, data.analysis, data.optional, data.optional_analysis),
         notes=data.notes,
+        by_class=class_table(data),
         measured=_measured(data),
         is_partial=_is_partial(data),
         marks=page_tables.marks(data.results, data.analysis),
@@ -56,13 +59,12 @@ def render(data: ReportData) -> str:
     )
 
 
-def _measured(data: ReportData) -> set[str]:
-    """Returns the rows of the suite that a model has a figure for."""
-    measured = set()
-    for summary in data.summaries:
-        for name, figure in summary.mean.items():
-            if figure is not None:
-                measured.add(name)
+def _measured(data: ReportData) -> list[Row]:
+    """Returns the rows of the suite that some model has a figure for."""
+    measured = []
+    for row in data.suite.rows:
+        if any(summary.mean[row.name] is not None for summary in data.summaries):
+            measured.append(row)
     return measured
 
 

@@ -9,16 +9,14 @@ after(() => browser.close());
 
 test("400 classes, 12 tasks and 4 models open in 2 seconds and fit the width", async () => {
   const { page, faults } = await open(browser, "large.html");
-  // The best of three, because other tests share the machine.
-  const times = [];
-  for (let attempt = 0; attempt < 3; attempt++) {
-    await page.goto("about:blank");
-    const start = performance.now();
-    await page.goto(addressOf("large.html"));
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
-    times.push(performance.now() - start);
-  }
-  assert.ok(Math.min(...times) < 2000, `${times}`);
+  // CPU time of the page, because other programs share the machine.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  await page.goto(addressOf("large.html"));
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+  const { metrics } = await session.send("Performance.getMetrics");
+  const seconds = metrics.find(({ name }) => name === "TaskDuration").value;
+  assert.ok(seconds > 0.05 && seconds < 2, `${seconds}`);
 
   assert.equal(await page.locator("#classes tbody:not([hidden]) tr:not(.model)").count(), 400);
   await page.locator("#classes th", { hasText: "SCUFO" }).getByRole("button").click();

@@ -137,6 +137,9 @@ test("links open folded sections, reach a clip and restore choices", async () =>
   // Unknown values choose the first.
   await follow("examples?class=no+such+class&verdict=%3Cb%3E");
   assert.equal(await page.locator(".example[hidden]").count(), 0);
+  await follow("classes?model=nobody");
+  assert.equal(await page.$eval("#classes select", (select) => select.value), "albar");
+  assert.ok((await column("#classes table", 1)).length > 2);
 
   // A link to a clip shows it although the filter hides it.
   await follow("examples?class=brush+hair");

@@ -308,3 +308,22 @@ def test_unknown_costs_have_no_column(data, make_run):
         re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody")
     )
     assert head.count("<th ") == body.count("<th ") + body.count("<td>") == 7
+
+
+def test_without_masks_the_classes_show_what_a_still_is_enough_for(answers):
+    tasks = {"quickstart": answers([1] * 8), "quickstart_static": answers([1, 0] * 4)}
+    runs = [ModelRun("ce", 0, None, tasks)]
+    page = html_page.render(ReportData(results.summarise(QUICKSTART, runs), CLASSES))
+    table = page[page.index('aria-label="Classes"') :].split("</table>")[0]
+
+    # Columns that nothing is known of are missing.
+    titles = ["Class", "Motion | appearance", "Clips", "IID", "Right from a still"]
+    assert re.findall(r'<th scope="col"[^>]*>(.*?)</th>', table) == [*titles, "Needs the motion"]
+    # The classes that a still is enough for come first.
+    rows = re.findall(r'<th scope="row">(.*?)</th>.*?<td>(\d+)</td><td>(.*?)</tr>', table)
+    assert [(name, clips) for name, clips, _ in rows[:2]] == [("left", "2"), ("up", "2")]
+    assert [re.findall(r"\d+", figures) for *_, figures in rows] == [
+        *[["100", "100", "0"]] * 2,
+        *[["100", "0", "100"]] * 2,
+    ]
+    assert "Strongest use of a single frame by ce: left (100), up (100)." in page

@@ -46,7 +46,7 @@ def class_bias(
     """
     rows = {}
     for row in suite.rows:
-        rows[row.name] = _mean_over_runs([_by_class(row, run, num_classes) for run in runs])
+        rows[row.name] = figures_by_class(row, runs, num_classes)
 
     background = None
     if rows.get("iid") is not None and rows.get("scuba") is not None:
@@ -68,6 +68,16 @@ def class_bias(
         background=background,
         conflict=_mean_over_runs([_conflict(suite, run, num_classes) for run in runs]),
     )
+
+
+def figures_by_class(
+    row: Row, runs: Sequence[Mapping[str, Predictions]], num_classes: int
+) -> np.ndarray | None:
+    """Returns a row's figure for each class, float64 (K,) in percent, averaged over runs.
+
+    NaN for a class without clips. None if a run lacks a task.
+    """
+    return _mean_over_runs([_by_class(row, run, num_classes) for run in runs])
 
 
 def largest_classes(figures: np.ndarray | None, count: int = 3) -> list[int]:
