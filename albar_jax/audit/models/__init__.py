@@ -4,6 +4,7 @@
                             (T, H, W, 3), and returns probabilities or a class number
     torchvision:NAME        a video network of torchvision, such as r3d_18?weights=DEFAULT or FILE
     hf:FOLDER or hf:NAME    a video classifier of Hugging Face's transformers, with its processor
+    onnx:FILE               a network in ONNX's format, with onnxruntime
     run:WORKDIR             a training run of this package, as `albar evaluate` tests it
     csv:DIR                 predictions that exist, a CSV file for each test set
 
@@ -74,6 +75,15 @@ ADAPTERS: dict[str, Adapter] = {
         options=("classes", "frames", "fps", "stride", "device", "dtype", "revision"),
         packages=("torch", "torchvision", "transformers"),
         extra="audit-hf",
+    ),
+    "onnx": Adapter(
+        "albar_jax.audit.models.onnx",
+        options=(
+            *("classes", "frames", "fps", "stride", "size", "mean", "std"),
+            *("device", "layout", "outputs"),
+        ),
+        packages=("onnxruntime",),
+        extra="audit-onnx",
     ),
     "run": Adapter("albar_jax.audit.models.run", options=("checkpoint",)),
     "csv": Adapter("albar_jax.audit.models.csv"),

@@ -69,6 +69,8 @@ class Options:
       seed: random seed of weights that are drawn.
       revision: revision of a model on a hub.
       checkpoint: checkpoint of a training run: "best", "last" or a step.
+      layout: axes of the network's input, such as "NCTHW".
+      outputs: meaning of the network's outputs, "probabilities" or "logits".
       config: config of the test sets and their views, for training runs.
     """
 
@@ -85,6 +87,8 @@ class Options:
     seed: int | None = None
     revision: str | None = None
     checkpoint: str | None = None
+    layout: str | None = None
+    outputs: str | None = None
     config: Optional["ConfigDict"] = None
 
 

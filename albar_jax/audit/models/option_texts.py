@@ -113,5 +113,7 @@ OPTIONS: Mapping[str, OptionText] = {
     "dtype": OptionText(_text, "NAME", "numbers of the network, as float16"),
     "seed": OptionText(_seed, "N", "random seed of weights that are drawn"),
     "revision": OptionText(_text, "NAME", "revision of a model on a hub"),
+    "layout": OptionText(_text, "NCTHW|NTCHW|NTHWC", "axes of the network's input"),
+    "outputs": OptionText(_text, "KIND", "whether outputs are probabilities or logits"),
     "checkpoint": OptionText(_text, "best|last|STEP", "checkpoint of a training run"),
 }
