@@ -150,6 +150,12 @@ test("links open folded sections, reach a clip and restore choices", async () =>
   assert.ok(await page.locator(`[id="${hidden}"]`).isVisible());
 });
 
+test("the page has a section for each kind of figures, and the contents name them all", async () => {
+  const ids = await page.$$eval("details.section", (sections) => sections.map((section) => section.id));
+  assert.deepEqual(ids, ["results", "further", "figures", "examples", "classes", "significance", "groups", "standard", "reliability", "confidence", "confusions", "training", "runs"]);
+  assert.deepEqual(await page.$$eval(".contents a", (links) => links.map((link) => link.hash.slice(1))), ids);
+});
+
 test("one table shows the classes of the chosen model", async () => {
   const bodies = () => page.$$eval("#classes tbody:not([hidden])", (bodies) => bodies.map((body) => body.dataset.model));
   assert.deepEqual(await bodies(), ["albar"]);

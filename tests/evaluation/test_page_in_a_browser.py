@@ -1,5 +1,6 @@
 """Claims about pages that only a browser can decide; the claims are in tests/browser/."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from albar_jax.evaluation import results
+from albar_jax.evaluation.annotations import Annotations
 from albar_jax.evaluation.motion_use import VideoUse, WindowUse, motion_use
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
@@ -67,7 +69,7 @@ def check(test: str, pages: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_the_report_is_sound_and_its_parts_work(make_run, tmp_path):
+def test_the_report_is_sound_and_its_parts_work(make_run, answers, tmp_path):
     history = [{"step": step, "loss/total": 1 / (1 + step)} for step in range(5)]
     ones = [1] * 16
     albar = {"scuba": [1] * 14 + [0] * 2, "scufo": [0] * 14 + [1, 0]}
@@ -77,7 +79,17 @@ def test_the_report_is_sound_and_its_parts_work(make_run, tmp_path):
         make_run("albar", 1, **albar, **common),
         make_run("ce", 0, scuba=[1, 1, 1, 0] * 4, scufo=[1, 1, 0, 0] * 4, **common),
     ]
-    data = ReportData(results.summarise(SUITES["quickstart"], runs), CLASSES, read_clip)
+    further = dict.fromkeys(("quickstart_static", "quickstart_afd"), answers([1, 0] * 8))
+    further["quickstart_hat_swap"] = answers([1, 0, 0, 1] * 4)
+    ids = further["quickstart_static"].ids
+    cameras = {clip: f"camera {row % 2}" for row, clip in enumerate(ids)}
+    annotations = {
+        "quickstart": Annotations(groups={"camera": cameras}, training={"camera": {"camera 0": 9}}),
+        "quickstart_hat_swap": Annotations(scenes=dict.fromkeys(ids, 2)),
+    }
+    runs = [dataclasses.replace(run, predictions=run.predictions | further) for run in runs]
+    summaries = results.summarise(SUITES["quickstart"], runs)
+    data = ReportData(summaries, CLASSES, read_clip, annotations=annotations)
     page = html_page.render(data)
     foreign = (
         "<style>h1{display:none}</style><p style='color:red'>x</p>"
