@@ -55,8 +55,9 @@ def _tables(data: ReportData) -> list[_Table]:
             _Table(standard.meaning, standard.header, standard.lines, standard.notes)
         )
     for section in group_text.sections(data):
-        title = f"Groups: {section.name}. {section.meaning}"
-        tables_of_data.append(_Table(title, section.header, section.lines, section.notes))
+        # The terminal shows no title, so the first heading has the name.
+        header = [f"By {section.name}", *section.header[1:]]
+        tables_of_data.append(_Table(section.meaning, header, section.lines, section.notes))
     return tables_of_data
 
 

@@ -134,4 +134,6 @@ def test_the_terminal_has_the_tables_without_markup(data):
         r"Swap: the human's class ↑ +100.0 \[100.0, 100.0\] +0.0 \[0.0, 0.0\]\* +8", text
     )
     assert "Calibration error ↓" in text
+    # The name of a group is text from outside.
+    assert f"By {EVIL}" in text
     assert "Gap ↓" in text

@@ -107,6 +107,12 @@ def test_human_only_clips_and_their_ratio_to_the_same_originals():
     # The originals b and d have no such clip, and are not missed.
     assert (count.tested, count.left_out) == (4, 1)
 
+    # Nor is an unreadable original.
+    partial = ORIGINAL.with_left_out({"unreadable": 0})
+    shown = table({"quickstart": partial, "quickstart_hat_human": human})
+    count = count_clips_over_seeds(shown.suite.row("hat_human_ratio"), shown.summaries[0])
+    assert (count.tested, count.left_out) == (4, 1)
+
 
 def test_copies_weigh_as_much_as_their_original_in_a_ratio():
     background = chosen(a=(0, 0), b=(1, 0), d__0=(3, 3), d__1=(3, 3))
