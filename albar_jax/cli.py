@@ -34,7 +34,7 @@ COMMANDS = {
     "features": "extract the pooled features of films of any length",
     "attribute": "explain answers for single clips: which pixels, appearance or motion",
     "downstream": "train and test heads on features: UCF-Crime, THUMOS14",
-    "audit": "measure the bias of any model from a CSV file of its predictions",
+    "audit": "measure the bias of any model: ask it, or read its predictions",
     "prepare": "write the manifest of a downloaded data set",
     "synthesize": "make the bias benchmarks of videos and masks",
     "convert": "convert weights of PyTorch, in both directions",

@@ -81,7 +81,7 @@ def ask(
                 bar.update(len(read.job.questions))
             batches.finish()
     except BaseException:
-        notify(f"{model.name}: {bar.n} of {total} clips were read; their answers are kept")
+        notify(f"{model.name}: stopped after {bar.n} of {total} clips; answers so far are kept")
         raise
 
     return _asked(done, kept, batches.num_asked)

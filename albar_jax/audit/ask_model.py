@@ -15,7 +15,7 @@ from albar_jax.audit.reading import Reader
 from albar_jax.audit.settings import Settings
 from albar_jax.storage.budget import Budget
 from albar_jax.storage.inside import inside
-from albar_jax.terminal.escapes import show
+from albar_jax.terminal.escapes import notify, show
 
 BATCH_SIZE = 8
 # Folders in the folder of the results: answers for later commands, and the answers of a command
@@ -32,6 +32,11 @@ def ask_model(
     match = prepared.match
     check = AnswerCheck(prepared.folder, len(match.target))
     keeps = settings.keeps_answers and model.keeps_answers
+    if settings.keeps_answers and not keeps:
+        notify(
+            f"note: the weights of {prepared.folder} are not known, so later commands ask it "
+            "again; give its function an attribute `fingerprint`, a text that changes with them"
+        )
     cache = inside(settings.out, _UNFINISHED)
     if keeps:
         cache = settings.cache or inside(settings.out, _ANSWERS)

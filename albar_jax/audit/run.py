@@ -15,7 +15,6 @@ from albar_jax.data import unreadable
 from albar_jax.errors import UserError
 from albar_jax.storage.inside import own_folder
 from albar_jax.storage.lock import working_in
-from albar_jax.terminal.escapes import notify
 from albar_jax.wiring import run_audit
 
 
@@ -42,7 +41,6 @@ def run(settings: Settings) -> int:
 
         # Videos that were unreadable in an earlier command have been tried again.
         (out / unreadable.FILE).unlink(missing_ok=True)
-        notify(*(f"cannot read {reason}" for reason in failures.values()))
         unreadable.report(failures, out)
 
     return run_audit.run_parsed(folders, str(settings.out), tests.config)

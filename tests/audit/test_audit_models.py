@@ -314,7 +314,7 @@ def test_an_unreadable_clip_is_counted_and_listed(model, manifest, tmp_path, cap
     expected = {f"{task}\t{test.ids[3]}\t{test.labels[3]}" for task in TASKS[:4]}
     assert set(rows) == {"task\tid\tlabel", *expected}
     printed = capsys.readouterr()
-    assert f"cannot read {test.paths[3]}: Invalid data found" in printed.err
+    assert f"{test.paths[3]}: Invalid data found" in printed.out
     assert "unreadable videos: 1" in printed.out
     assert test.paths[3] in (out / "unreadable.tsv").read_text()
 

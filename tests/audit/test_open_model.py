@@ -24,6 +24,13 @@ def abstains(clip):
 def wrong(clip):
     return "jump"
 
+class Tensor:
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("use detach() first")
+
+def tensor(clip):
+    return Tensor()
+
 known = lambda clip: 0
 known.fingerprint = "weights 7"
 broken = 3
@@ -55,6 +62,8 @@ def test_a_function_may_name_a_class_or_abstain(file):
     assert open_model(f"python:{file}:abstains").answer(clips()) == [None, None]
     with pytest.raises(UserError, match="returned str of shape"):
         open_model(f"python:{file}:wrong").answer(clips())
+    with pytest.raises(UserError, match="returned Tensor, which is no array .use detach"):
+        open_model(f"python:{file}:tensor").answer(clips())
 
 
 def test_a_module_of_the_current_folder_can_be_named(file, monkeypatch):
@@ -116,9 +125,12 @@ def test_a_mistake_is_one_sentence(file, spec, message):
         open_model(spec.format(file=file))
 
 
-def test_a_module_that_raises_is_named(tmp_path):
-    (tmp_path / "bad.py").write_text("1 / 0\n")
-    with pytest.raises(UserError, match="cannot import .*bad.py: ZeroDivisionError"):
+@pytest.mark.parametrize(
+    ("code", "name"), [("1 / 0\n", "ZeroDivisionError"), ("raise SystemExit(0)\n", "SystemExit")]
+)
+def test_a_module_that_raises_is_named(tmp_path, code, name):
+    (tmp_path / "bad.py").write_text(code)
+    with pytest.raises(UserError, match=f"cannot import .*bad.py: {name}"):
         open_model(f"python:{tmp_path / 'bad.py'}:f")
 
 

@@ -109,8 +109,8 @@ def _import(name: str) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         return _load_file(path) if is_file else importlib.import_module(name)
-    # The user's module may raise anything.
-    except Exception as error:
+    # The user's module may raise anything, and a script may exit.
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"cannot import {name}: {type(error).__name__}: {error}; correct it, or name another "
             "module"
@@ -144,8 +144,14 @@ def _checked(answer: Any, location: str) -> Answer:
     if answer is None:
         return None
 
-    # PyTorch's tensors on the CPU are arrays, too.
-    array = np.asarray(answer)
+    # PyTorch's tensors are arrays, too, unless they are on a GPU or need gradients.
+    try:
+        array = np.asarray(answer)
+    except Exception as error:
+        raise UserError(
+            f"python:{location} returned {type(answer).__name__}, which is no array ({error}); "
+            "return a list or a NumPy array"
+        ) from error
     is_whole = np.issubdtype(array.dtype, np.integer)
     if is_whole and array.ndim == 0:
         return int(array)
