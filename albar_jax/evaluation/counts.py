@@ -187,20 +187,22 @@ def _left_out_notes(results: Results) -> list[str]:
 
 
 def abstention_notes(results: Results) -> list[str]:
-    """Returns a sentence about the abstentions of each test set; runs with the same share it."""
-    labels_of: dict[tuple[str, int, int], list[str]] = {}
+    """Returns a sentence about the clips without an answer; runs with the same clips share it."""
+    labels_of: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for run in results.runs:
+        abstained = []
         for task, predictions in run.predictions.items():
-            num_abstained = int(predictions.abstained.sum())
-            if num_abstained:
-                key = (task, len(predictions), num_abstained)
-                labels_of.setdefault(key, []).append(run.label)
+            if predictions.abstained.any():
+                abstained.append((task, int(predictions.abstained.sum())))
+        if abstained:
+            labels_of.setdefault(tuple(abstained), []).append(run.label)
 
     notes = []
-    for (task, tested, num_abstained), labels in labels_of.items():
+    for abstained, labels in labels_of.items():
+        listing = ", ".join(f"{task} {count:,}" for task, count in abstained)
         notes.append(
-            f"{task}: {num_abstained:,} of {tested:,} clips have no answer of the model and count "
-            f"as wrong ({name_runs(labels, results)})."
+            "Clips without an answer of the model (abstentions), which count as wrong: "
+            f"{listing} ({name_runs(labels, results)})."
         )
     return notes
 

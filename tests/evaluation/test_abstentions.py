@@ -130,11 +130,14 @@ def test_a_model_without_any_answer_has_a_report(tmp_path):
 
     assert audit.classes == ("0", "1", "2")
     assert data.results.summaries[0].mean["iid"] == 0
-    text = "quickstart: 2 of 2 clips have no answer of the model and count as wrong (all models)."
+    text = (
+        "Clips without an answer of the model (abstentions), which count as wrong: quickstart 2, "
+        "quickstart_scuba 2, quickstart_scufo 2, quickstart_static 2 (all models)."
+    )
     assert text in data.notes
     assert text in outputs.to_json(data)["notes"]
     assert text in outputs.markdown(data)
-    assert "count as wrong" in html_page.render(data)
+    assert text in html_page.render(data)
 
 
 def test_abstentions_do_not_change_the_first_class_number(tmp_path):
@@ -147,7 +150,10 @@ def test_abstentions_do_not_change_the_first_class_number(tmp_path):
 
 def test_runs_with_the_same_abstentions_share_a_sentence():
     runs = [ModelRun(name, 0, None, {"quickstart": HALF}) for name in ("x", "y")]
+    runs.append(ModelRun("z", 0, None, {"quickstart": NONE, "quickstart_afd": HALF}))
     data = ReportData(results.summarise(SUITES["quickstart"], runs), ("p", "q", "r"))
+    begin = "Clips without an answer of the model (abstentions), which count as wrong: "
     assert data.abstention_notes == [
-        "quickstart: 1 of 4 clips have no answer of the model and count as wrong (all models)."
+        f"{begin}quickstart 1 (x, seed 0; y, seed 0).",
+        f"{begin}quickstart 4, quickstart_afd 1 (z, seed 0).",
     ]

@@ -47,19 +47,22 @@ def data():
 
 @pytest.fixture
 def page(data):
-    return environment().from_string(MACROS).render(more=further.sections(data))
+    text = environment().from_string(MACROS).render(more=further.sections(data))
+    # Intervals do not wrap.
+    assert "100.0 [100.0,\u00a0100.0]" in text
+    return text.replace("\u00a0", " ")
 
 
 def test_the_page_has_each_figure_with_its_interval_best_model_and_mark(page):
     row = page[page.index("Swap: the human&#39;s class ↑<small>") :].split("</tr>")[0]
-    cells = re.findall(r"<td>(.*?)</td>", row)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
     assert cells[0] == "8"
     assert cells[1] == "<strong>100.0 [100.0, 100.0]</strong>"
     assert cells[2].startswith("0.0 [0.0, 0.0]<abbr title=")
 
     # Errors that are read from the scene are better if they are few.
     row = page[page.index("Swap: the background&#39;s class ↓<small>") :].split("</tr>")[0]
-    assert re.findall(r"<td>(.*?)</td>", row) == [
+    assert re.findall(r"<td[^>]*>(.*?)</td>", row) == [
         "2 of 8",
         "<strong>0.0 [0.0, 0.0]</strong>",
         "100.0 [100.0, 100.0]",
