@@ -1,8 +1,8 @@
 """Defines the quickstart world of small clips with a known bias.
 
-In training clips, scenery and appearance give away the action; in test clips they do not. A clip is
-a function of (seed, split, index) and does not depend on other clips, so any clip can be made again
-alone.
+In the clips of both splits, scenery and appearance mostly give away the action. In the SCUBA clips
+the scenery does not. A clip is a function of (seed, split, index) and does not depend on other
+clips, so any clip can be made again alone.
 """
 
 import dataclasses
