@@ -132,8 +132,9 @@ def _hat(args: argparse.Namespace) -> None:
     foregrounds = Foregrounds(args.masks, _rules(args), folder)
     true = Foregrounds(args.true_masks, folder=folder) if args.true_masks else None
     names = {field.name for field in dataclasses.fields(hat_sets.Options)} - {"foregrounds", "true"}
-    options = {name: getattr(args, name) for name in names}
-    order = hat_sets.Options(foregrounds=foregrounds, true=true, **options)
+    order = hat_sets.Options(
+        foregrounds=foregrounds, true=true, **{name: getattr(args, name) for name in names}
+    )
     hat_sets.make(read_manifest(args.manifest, split=args.split), order, show)
     show(*foregrounds.notes())
 
@@ -321,6 +322,7 @@ def _add_preset(command: flags.Parser) -> None:
         "--videos",
         "folder of the videos by id, instead of the paths of the manifest (frames of JHMDB)",
     )
+    command.add_argument("--hat", action="store_true", help="make HAT's sets, too")
 
 
 def _add_preset_backgrounds(command: flags.Parser) -> None:

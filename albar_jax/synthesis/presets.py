@@ -6,7 +6,8 @@
 
 File names are as ALBAR's program expects them, and tasks as in our suites. Copies, rules and counts
 are StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn from all frames, as
-published; the summary counts stills without an actor.
+published; the summary counts stills without an actor. With --hat, HAT's sets of the same videos and
+masks are made, too: OUT/hmdb51_hat_human/<video>.zip and so on.
 """
 
 import dataclasses
@@ -25,6 +26,7 @@ from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.hat import sets as hat
 from albar_jax.synthesis.runner import ClipSet
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import STILL
@@ -89,6 +91,7 @@ class PresetOptions:
       fit: how backgrounds are resized; see `background_source.fit`.
       form: file format of the clips.
       min_visible: minimum visible share of still foregrounds; see `conflicting`.
+      hat: whether HAT's sets are made, too; see `hat`.
       jobs: number of processes.
       shard: (i, n) for the i-th of n shards, from 1.
     """
@@ -104,6 +107,7 @@ class PresetOptions:
     fit: Fit = "published"
     form: ClipFormat = "zip"
     min_visible: float = STILL
+    hat: bool = False
     jobs: int = 1
     shard: tuple[int, int] = (1, 1)
 
@@ -121,7 +125,12 @@ def make(preset: Preset, options: PresetOptions, write_line: WriteLine) -> None:
     Raises:
       UserError: an input is missing or wrong, or no video can be used.
     """
-    scuba_sets = _make_scuba_sets(preset, options, write_line)
+    videos = _read_videos(options, options.split or preset.split, write_line)
+    foregrounds = Foregrounds(options.masks, preset.rules, str(options.out))
+    scuba_sets = _make_scuba_sets(preset, options, videos, foregrounds, write_line)
+    if options.hat:
+        _make_hat_sets(preset, options, videos, foregrounds, write_line)
+
     if any(clip_set.unmade for clip_set in scuba_sets.values()):
         write_line(
             "note: SCUFO and Confl-FG are made from whole sets; give this command again once all "
@@ -139,12 +148,14 @@ def make(preset: Preset, options: PresetOptions, write_line: WriteLine) -> None:
 
 
 def _make_scuba_sets(
-    preset: Preset, options: PresetOptions, write_line: WriteLine
+    preset: Preset,
+    options: PresetOptions,
+    videos: Manifest,
+    foregrounds: Foregrounds,
+    write_line: WriteLine,
 ) -> dict[str, ClipSet]:
     """Makes the SCUBA set of each background. Returns the sets by background, stripes last."""
-    videos = _read_videos(options, options.split or preset.split, write_line)
     folders = _background_folders(options, write_line)
-    foregrounds = Foregrounds(options.masks, preset.rules, str(options.out))
     for line in foregrounds.notes():
         write_line(line)
 
@@ -156,6 +167,30 @@ def _make_scuba_sets(
         scuba_sets[name] = sets.scuba(videos, maker, preset.copies, target)
         _write_summary(scuba_sets[name], write_line)
     return scuba_sets
+
+
+def _make_hat_sets(
+    preset: Preset,
+    options: PresetOptions,
+    videos: Manifest,
+    foregrounds: Foregrounds,
+    write_line: WriteLine,
+) -> None:
+    """Makes HAT's sets, or with several shards at first their scenes."""
+    true = None
+    if options.true_masks:
+        true = Foregrounds(options.true_masks, folder=str(options.out))
+
+    order = hat.Options(
+        foregrounds,
+        options.out / f"{preset.task}_hat",
+        seed=options.seed,
+        form=options.form,
+        true=true,
+        jobs=options.jobs,
+        shard=options.shard,
+    )
+    hat.make(videos, order, write_line)
 
 
 def _make_derived_sets(

@@ -223,3 +223,16 @@ def test_numbers_out_of_range_are_refused_at_once(words, capsys):
     with pytest.raises(SystemExit):
         stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)
     assert f"argument {words[0]}: {words[1]!r} is no" in capsys.readouterr().err
+
+
+def test_hat_s_sets_are_made_of_the_same_videos(tmp_path):
+    words = stand_ins.hmdb51(tmp_path)
+    out = tmp_path / "out"
+    assert stand_ins.run("preset", *words, "--out", out, "--jobs", 1, "--hat") == 0
+    scuba = {
+        name.rpartition("__")[0] for name in read_manifest(out / "hmdb51_scuba_stripe.csv").ids
+    }
+    for task in SUITES["hmdb51"].every_task:
+        if "_hat_" in task:
+            assert set(read_manifest(out / f"{task}.csv").ids) == scuba, task
+    assert (out / "hmdb51_hat_leakage.csv").exists()
