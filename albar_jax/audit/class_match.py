@@ -95,7 +95,8 @@ def match(
     numbers = _Names(tests)
     target = []
     by_map = _from_map(label_map, ours, numbers)
-    taken = {tests[number] for number in by_map.values()} | (set(ours) & set(tests))
+    # Names that are equal come first. The map may add further classes to any of them.
+    taken = set(ours) & set(tests)
     for number, class_name in enumerate(ours):
         found = by_map.get(number, _UNKNOWN)
         if found == _UNKNOWN:
@@ -166,13 +167,15 @@ def _checked(
     if not extra and not missing:
         # The argmax over all classes is no subset.
         return dataclasses.replace(matched, is_subset=False)
-    if matched.is_subset and matched.common:
-        return matched
 
-    if extra:
+    if extra and not matched.is_subset:
         notify(f"classes of {name} that the test set lacks: {', '.join(extra)}")
     if missing:
         notify(f"classes of the test set that {name} lacks: {', '.join(missing)}")
+    if matched.is_subset and matched.common:
+        notify(f"note: {name}: {matched.in_words()}")
+        return matched
+
     remedy = "name them in --label-map"
     if matched.common:
         remedy += f", or give --classes subset for the {len(matched.common)} in common"

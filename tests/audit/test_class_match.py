@@ -57,6 +57,12 @@ def test_the_map_names_the_rest_and_may_join_classes():
     assert matched.translate(2) == 0
 
 
+def test_the_map_may_add_to_a_class_that_matches_by_name():
+    ours = ["basketball", "dribbling"]
+    assert targets(ours, ["Basketball"], {"dribbling": "Basketball"}) == [0, 0]
+    assert targets(ours[::-1], ["Basketball"], {"dribbling": "Basketball"}) == [0, 0]
+
+
 def test_a_line_of_the_map_without_a_class_is_noted(capsys):
     assert targets(["a"], ["a"], {"b": "a", "a": "c"}) == [0]
     assert "note: 2 lines of --label-map name a class" in capsys.readouterr().err
@@ -79,7 +85,7 @@ def test_no_class_in_common_is_refused_in_a_subset_too():
         targets(["a"], ["b"], classes="subset")
 
 
-def test_a_subset_takes_the_argmax_over_the_classes_in_common():
+def test_a_subset_takes_the_argmax_over_the_classes_in_common(capsys):
     matched = match("m", ["a", "b", "c", "d"], ["d", "x", "b"], {}, "subset")
     assert matched.common == {0, 2}
     # "a" is the most probable class, but not in the test set.
@@ -88,9 +94,11 @@ def test_a_subset_takes_the_argmax_over_the_classes_in_common():
     assert matched.translate(0) is None
     assert matched.translate(None) is None
     assert matched.translate(F([1, 0, 0, 0])) is None
-    assert matched.in_words() == (
-        "argmax over the 2 classes in common of the model's 4 and the test set's 3"
-    )
+    words = "argmax over the 2 classes in common of the model's 4 and the test set's 3"
+    assert matched.in_words() == words
+    # Their clips are not asked.
+    printed = capsys.readouterr().err
+    assert printed == f"classes of the test set that m lacks: x\nnote: m: {words}\n"
 
 
 def test_equal_classes_are_no_subset():
