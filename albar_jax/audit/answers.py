@@ -64,7 +64,11 @@ class AnswerCheck:
                 f"has shape {answer.shape} for {self._num_classes} classes; name the model's "
                 "classes with ?classes=FILE, one per line"
             )
-        # NaN fails both comparisons.
+        if np.isnan(answer).any():
+            return (
+                "has NaN instead of probabilities; the network may have overflowed: correct its "
+                "weights, or choose other numbers, as with ?dtype=float32"
+            )
         is_distribution = (answer >= 0).all() and abs(answer.sum() - 1) <= _SUM_TOLERANCE
         if is_distribution:
             return ""

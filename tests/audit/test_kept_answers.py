@@ -92,7 +92,7 @@ def test_forgotten_answers_are_gone(kept):
         (F([0.5, 0.5]), r"has shape \(2,\) for 3 classes"),
         (F([2, -1, 0]), "not numbers in 0..1 that sum to 1 .*minimum -1.*softmax outputs"),
         (F([0.5, 0.5, 0.5]), "sum 1.5"),
-        (F([np.nan, 0, 1]), "not numbers in 0..1"),
+        (F([np.nan, 0, 1]), "has NaN instead of probabilities; the network may have overflowed"),
         (3, "is 3, which is not a class from 0 to 2"),
         (-1, "is -1, which"),
     ],
