@@ -216,6 +216,28 @@ def test_a_config_that_does_not_fit_the_weights_is_refused(videomae):
     assert "is not a config of videomae" in message(f"hf:{videomae}")
 
 
+def test_impossible_configs_and_processors_are_refused_before_the_work(folders, tmp_path):
+    for number, (file, field, value, words) in enumerate(
+        [
+            ("config.json", "hidden_size", 10**9, "at most 131,072 is allowed"),
+            ("config.json", "num_hidden_layers", 10**6, "at most 1,024 is allowed"),
+            ("config.json", "model_type", ["videomae"], "not a video classifier"),
+            ("config.json", "image_size", 64, "does not take clips of 4 frames"),
+            ("video_preprocessor_config.json", "crop_size", 48, "does not take clips of 4 frames"),
+            (
+                "video_preprocessor_config.json",
+                "image_mean",
+                "x",
+                "save the processor that belongs",
+            ),
+        ]
+    ):
+        folder = shutil.copytree(folders["VideoMAE"], tmp_path / str(number))
+        content = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps({**content, field: value}))
+        assert words in message(f"hf:{folder}"), field
+
+
 def test_a_name_that_cannot_be_downloaded_is_refused(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     text = message("hf:nobody/video-model")

@@ -55,7 +55,12 @@ class HuggingFaceModel:
             self.sampling,
             sorted(self._processor.to_dict().items()),
         )
-        torch_network.refuse_unusable_clips(self, f"hf:{location}", options)
+        torch_network.refuse_unusable_clips(
+            self,
+            f"hf:{location}",
+            self._network.dtype,
+            "leave out frames and dtype, and save the processor that belongs to the model",
+        )
 
     def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
         """Returns the probabilities of each clip, float32 (K,)."""

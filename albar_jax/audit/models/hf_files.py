@@ -40,6 +40,11 @@ _REMOVED = (
     "kernel_config",
 )
 _FEW = 4
+# Limits of a config. Larger numbers would keep transformers busy for hours.
+_MOST = 1 << 17
+_MOST_LAYERS = 1 << 10
+_MOST_PLACES = 1 << 12
+_PLACES = ("num_frames", "frames_per_clip", "image_size", "crop_size")
 
 
 def find(location: str, revision: str | None) -> Path:
@@ -92,7 +97,7 @@ def read_config(folder: Path) -> Any:
     content = json_files.read_object(path, remedy="; give the folder of `save_pretrained`")
     kind = content.pop("model_type", None)
     kinds = modeling_auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise UserError(
             f"{path} describes a model of the type {kind!r}, not a video classifier of "
             f"transformers {transformers.__version__}: {', '.join(sorted(kinds))}"
@@ -107,11 +112,24 @@ def read_config(folder: Path) -> Any:
             f"class for a clip ({problem}), which are not audited"
         )
 
+    _refuse_huge(values, path)
     try:
         return transformers.AutoConfig.for_model(kind, **values)
     # The fields of a config are checked by their own rules, with errors of many types.
     except Exception as error:
         raise UserError(f"{path} is not a config of {kind}: {first_line(error)}") from error
+
+
+def _refuse_huge(values: dict[str, Any], path: Path) -> None:
+    """Raises UserError for a number of a config that no network has."""
+    for name, value in values.items():
+        most = _MOST
+        if name.endswith("_layers"):
+            most = _MOST_LAYERS
+        elif name in _PLACES:
+            most = _MOST_PLACES
+        if isinstance(value, int) and value > most:
+            raise UserError(f"{path}: {name} is {value:,}, but at most {most:,} is allowed")
 
 
 def load(folder: Path, config: Any) -> torch.nn.Module:

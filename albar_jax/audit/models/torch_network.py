@@ -128,20 +128,18 @@ def chosen_sampling(options: Options, own: Sampling) -> Sampling:
     return Sampling(frames, own.fps, own.stride)
 
 
-def refuse_unusable_clips(model: Any, spec: str, options: Options) -> None:
-    """Asks a model about a black clip if the user has changed its frames or numbers.
+def refuse_unusable_clips(model: Any, spec: str, dtype: str, remedy: str) -> None:
+    """Asks a model about a black clip of its number of frames.
 
     Args:
       model: the model, see `base.AuditModel`.
       spec: its name for the error.
-      options: the options that it was opened with.
+      dtype: type of its numbers for the error.
+      remedy: end of the error.
 
     Raises:
       UserError: the network does not take such clips.
     """
-    if options.frames is None and options.dtype is None:
-        return
-
     frames = model.sampling.num_frames
     try:
         model.answer([np.zeros((frames, 128, 171, 3), np.uint8)])
@@ -150,8 +148,8 @@ def refuse_unusable_clips(model: Any, spec: str, options: Options) -> None:
     # A network may raise any error for an input that it does not fit.
     except Exception as error:
         raise UserError(
-            f"{spec} does not take clips of {frames} frames as {options.dtype or 'float32'} "
-            f"({first_line(error)}); leave out frames and dtype for its own"
+            f"{spec} does not take clips of {frames} frames as {dtype} ({first_line(error)}); "
+            f"{remedy}"
         ) from error
 
 

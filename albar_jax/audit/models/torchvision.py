@@ -57,7 +57,14 @@ class TorchvisionModel:
             self._network.dtype,
             self.sampling,
         )
-        torch_network.refuse_unusable_clips(self, f"torchvision:{location}", options)
+        # Its own settings always fit.
+        if options.frames is not None or options.dtype is not None:
+            torch_network.refuse_unusable_clips(
+                self,
+                f"torchvision:{location}",
+                self._network.dtype,
+                "leave out frames and dtype for its own",
+            )
 
     def answer(self, clips: Sequence[np.ndarray]) -> list[Answer]:
         """Returns the probabilities of each clip, float32 (K,)."""
