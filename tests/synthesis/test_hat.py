@@ -50,6 +50,7 @@ def test_shards_and_processes_do_not_change_any_byte(root, capsys):
     assert hat_world.run(root, out, "--shard", "1/2") == 0
     assert not (out.parent / "my_hat_human.csv").exists()
     assert (out.parent / "my_hat_human").exists()
+    assert not list(out.parent.glob("*.csv"))
     assert hat_world.run(root, out, "--shard", "2/2", "--jobs", 2, "--sets", "swap") == 0
     assert hat_world.run(root, out, "--shard", "2/2") == 0
     assert stand_ins.hashes(out.parent) == stand_ins.hashes(root / "first")

@@ -113,13 +113,19 @@ def make(manifest: Manifest, options: Options, write_line: WriteLine) -> None:
         return
 
     makers = _makers(scenes, options, pairs)
+    unmade = 0
     for name, clips in clips_of.items():
         target = Target(
             options.beside(name), options.beside(f"{name}.csv"), options.jobs, options.shard
         )
-        for line in make_clips(makers[name], clips, manifest.classes, target).summary():
+        clip_set = make_clips(makers[name], clips, manifest.classes, target)
+        unmade += clip_set.unmade
+        for line in clip_set.summary():
             write_line(line)
 
+    # The last shard measures the masks of all videos.
+    if unmade:
+        return
     for line in _report_leakage(scenes.videos, options):
         write_line(line)
 
