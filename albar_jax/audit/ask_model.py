@@ -13,6 +13,7 @@ from albar_jax.audit.models.base import AuditModel, SpecifiedClips
 from albar_jax.audit.prepared import Prepared
 from albar_jax.audit.reading import Reader
 from albar_jax.audit.settings import Settings
+from albar_jax.errors import UserError
 from albar_jax.storage.budget import Budget
 from albar_jax.storage.inside import inside
 from albar_jax.terminal.escapes import notify, show
@@ -45,6 +46,10 @@ def ask_model(
     kept = KeptAnswers(cache, model.fingerprint, command, check.is_valid)
     with kept:
         asked = _ask(settings, model, tests, match, kept, check)
+
+    if not asked.answers:
+        reason = next(iter(asked.failures.values()), "no test set has a clip of a common class")
+        raise UserError(f"no clip can be read, so there is nothing to audit; the first: {reason}")
 
     views = {
         test.task: written.views_in_words(model.sampling, settings.views, match, test.task)

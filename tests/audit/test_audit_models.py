@@ -250,7 +250,7 @@ def test_a_killed_command_is_resumed_to_the_same_bytes(model, manifest, tmp_path
         stderr=subprocess.DEVNULL,
     ) as command:
         log = model.parent / "asked.txt"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not log.exists() or len(log.read_text().splitlines()) < 10:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -351,6 +351,15 @@ def test_a_folder_of_videos_needs_no_config(model, manifest, tmp_path, capsys):
     assert len(read_predictions(out / "predictions" / "predict" / "custom.csv")) == len(test)
     assert "not asked" not in capsys.readouterr().out
     assert "data:image" in (out / "report.html").read_text()
+
+
+def test_the_reason_is_given_if_no_clip_can_be_read(model, tmp_path):
+    for name in ("run", "jump"):
+        folder = tmp_path / "videos" / name
+        folder.mkdir(parents=True)
+        (folder / "1.avi").write_bytes(b"no film")
+    with pytest.raises(UserError, match=r"no clip can be read.* the first: .*1.avi: Invalid data"):
+        audit(f"python:{model}:number", videos=tmp_path / "videos", out=tmp_path / "out")
 
 
 @pytest.mark.parametrize(
