@@ -16,6 +16,8 @@ from albar_jax.terminal.escapes import notify
 # "same": both have the same classes. "subset": the argmax is taken over the classes in common.
 Classes = Literal["same", "subset"]
 _UNKNOWN = -1
+# Class names that a message lists: all of HMDB51's.
+_MOST_LISTED = 60
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,17 +171,24 @@ def _checked(
         return dataclasses.replace(matched, is_subset=False)
 
     if extra and not matched.is_subset:
-        notify(f"classes of {name} that the test set lacks: {', '.join(extra)}")
+        notify(f"classes of {name} that the test set lacks: {_listed(extra)}")
     if missing:
-        notify(f"classes of the test set that {name} lacks: {', '.join(missing)}")
+        notify(f"classes of the test set that {name} lacks: {_listed(missing)}")
     if matched.is_subset and matched.common:
         notify(f"note: {name}: {matched.in_words()}")
         return matched
 
-    remedy = "name them in --label-map"
+    remedy = "name the model's own classes with --model-classes, or the same ones in --label-map"
     if matched.common:
         remedy += f", or give --classes subset for the {len(matched.common)} in common"
     raise UserError(
         f"{len(extra)} of {len(ours)} classes of {name} and {len(missing)} of {len(tests)} classes "
         f"of the test set do not match, {some(extra or missing, 3)}; {remedy}"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Lists class names, at most `_MOST_LISTED` of them."""
+    more = len(names) - _MOST_LISTED
+    text = ", ".join(names[:_MOST_LISTED])
+    return f"{text} and {more} more" if more > 0 else text

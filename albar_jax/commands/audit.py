@@ -4,6 +4,8 @@
 
 {models}
 
+Quote a model with options for the shell: --model 'hf:my_model?frames=16&stride=4'
+
 --config names the test sets; --videos takes a folder of class folders instead. The answers are CSV
 files in OUT/predictions/NAME, one for each test set. A repeated command asks only what is missing.
 

@@ -38,7 +38,9 @@ def test_a_second_class_of_the_same_plain_name_does_not_match(capsys):
 
 
 def test_a_plain_name_that_stands_for_two_does_not_match():
-    with pytest.raises(UserError, match="do not match, JUMP; name them in --label-map"):
+    with pytest.raises(
+        UserError, match="do not match, JUMP; name the model's own classes with --model-classes"
+    ):
         targets(["JUMP"], ["jump", "Jump"])
 
 
@@ -72,16 +74,23 @@ def test_other_classes_are_listed_and_refused(capsys):
     with pytest.raises(UserError) as caught:
         targets(["run", "sit", "Golf"], ["golf", "dive"])
     assert str(caught.value) == (
-        "2 of 3 classes of m and 1 of 2 classes of the test set do not match, run, sit; name them "
-        "in --label-map, or give --classes subset for the 1 in common"
+        "2 of 3 classes of m and 1 of 2 classes of the test set do not match, run, sit; name the "
+        "model's own classes with --model-classes, or the same ones in --label-map, or give "
+        "--classes subset for the 1 in common"
     )
     listed = capsys.readouterr().err
     assert "classes of m that the test set lacks: run, sit\n" in listed
     assert "classes of the test set that m lacks: dive\n" in listed
 
 
+def test_long_lists_are_cut(capsys):
+    with pytest.raises(UserError, match="400 of 400 classes of m"):
+        targets([f"k{number}" for number in range(400)], ["golf"])
+    assert "k59 and 340 more\n" in capsys.readouterr().err
+
+
 def test_no_class_in_common_is_refused_in_a_subset_too():
-    with pytest.raises(UserError, match="name them in --label-map$"):
+    with pytest.raises(UserError, match="or the same ones in --label-map$"):
         targets(["a"], ["b"], classes="subset")
 
 
