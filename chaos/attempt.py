@@ -16,8 +16,10 @@ from chaos.faults import BALLAST, Damage, Fault, inject
 # Seconds within which children must notice the end of their parent.
 _GRACE = 10.0
 _SENTENCE = re.compile(r"(error: |interrupted|failed: |.* stopped by SIG|stopped by SIG)")
-# A progress bar, a note, or a further line of a sentence.
-_EXPECTED = re.compile(r".*(\d%\||it/s|s/it|\?, \?|/s\]|\d+(video|clip|test set)).*|note: .*|  .*|")
+# A progress bar, a note, a further line of a sentence, or the number of answers that are kept.
+_EXPECTED = re.compile(
+    r".*(\d%\||it/s|s/it|\?, \?|/s\]|\d+(video|clip|test set)).*|note: .*|  .*|.* kept|"
+)
 _BY_SIGNALS = {128 + signal.SIGTERM, 128 + signal.SIGINT}
 
 

@@ -45,6 +45,11 @@ def _by_class(folder: Path) -> None:
         shutil.copy(folder / "world" / row["path"], target)
 
 
+def _write_model(folder: Path) -> None:
+    """Writes a model that answers by the mean of the colors."""
+    (folder / "model.py").write_text(_MODEL)
+
+
 def named(name: str) -> Command:
     """Returns a row by its name."""
     return next(command for command in COMMANDS if command.name == name)
@@ -78,6 +83,17 @@ _SETTINGS = " ".join(
     }.items()
 )
 _SYNTHESIS = "-m albar_jax synthesize"
+_MODEL = """import numpy as np
+
+
+def predict(clip):
+    logits = np.cos(clip.mean() * np.arange(8))
+    exponentials = np.exp(logits - logits.max())
+    return exponentials / exponentials.sum()
+
+
+predict.fingerprint = "mean color"
+"""
 # Compiled programs of JAX in the user's cache; see `attempt.Place`.
 _COMPILED = "../cache/albar_jax/compiled/*"
 _CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
@@ -102,6 +118,14 @@ COMMANDS = (
         "audit",
         f"{ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page",
         "evaluate",
+    ),
+    Command(
+        "audit_model",
+        "-m albar_jax audit --model python:model.py:predict --config quickstart "
+        "--config.data.manifest=world/manifest.csv --batch 4 --out page",
+        "quickstart",
+        ("page/answers/*/*.jsonl",),
+        _write_model,
     ),
     Command(
         "export",

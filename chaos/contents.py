@@ -14,7 +14,13 @@ from chaos.faults import BALLAST
 _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
 # They must exist, but their bytes contain times, random names, or the order in which processes
 # ended.
-_VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
+_VARYING = (
+    "*/check_journal.jsonl",
+    "*/.made/*.jsonl",
+    "*/answers/*/*.jsonl",
+    "*/checkpoints/*/*",
+    "weights/*/SHA256SUMS",
+)
 # Exceptions among the files of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
 # Two arrays that cannot be read are not equal.

@@ -72,6 +72,22 @@ def read_predictions(folder: Path) -> None:
     html_page.render(data)
 
 
+def read_label_map(folder: Path) -> None:
+    """Reads a table of class names."""
+    from albar_jax.audit.label_map import read
+
+    read(folder / "map.csv")
+
+
+def read_answers(folder: Path) -> None:
+    """Reads the answers that an interrupted audit has kept."""
+    from albar_jax.audit.kept_answers import read
+
+    # The command, too, reads the files that it finds.
+    for path in sorted(folder.glob("*.jsonl")):
+        list(read(path))
+
+
 def read_notes(folder: Path) -> None:
     """Reads the journals and notes of interrupted commands."""
     from albar_jax.data import unreadable

@@ -72,6 +72,8 @@ READERS: dict[str, Reader] = {
     "scenes": Reader(tables.make_scenes, read_tables.read_scenes),
     "stills": Reader(tables.make_stills, read_tables.read_stills),
     "predictions": Reader(tables.make_predictions, read_tables.read_predictions),
+    "names of classes": Reader(tables.make_label_maps, read_tables.read_label_map),
+    "kept answers": Reader(tables.make_answers, read_tables.read_answers),
     "notes of commands": Reader(tables.make_notes, read_tables.read_notes),
     "lists of data sets": Reader(tables.make_sources, read_tables.read_sources, "lists/**/*"),
     "lists of long films": Reader(annotations.make_sources, read_tables.read_sources, "lists/**/*"),

@@ -1,5 +1,6 @@
 """Makes manifests, class lists, scenes, stills, predictions, and published lists."""
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -137,6 +138,26 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
         rows.append(",".join([name, str(number // 4), *answer]))
 
     return lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
+
+
+def make_label_maps(folder: Path) -> None:
+    """Makes tables of class names, with and without classes in common."""
+    pairs = [f'"{name.title()}, the action",{name}' for name in CLASSES]
+    write(folder / "one", {"map.csv": lines("model,test", *pairs)})
+    write(folder / "several", {"map.csv": lines("model,test", *pairs, "jog,run")})
+
+
+def make_answers(folder: Path) -> None:
+    """Makes kept answers: probabilities, classes and abstentions, with and without checksums."""
+    from albar_jax.storage.journal_lines import seal
+
+    probs = base64.b64encode(np.full(3, 1 / 3, "<f4").tobytes()).decode()
+    batches = [[[f"{name}-key", answer] for name in IDS] for answer in (probs, 2, "-")]
+    unsealed = lines(*(json.dumps(batch) for batch in batches))
+    write(folder / "unsealed", {"answers.jsonl": unsealed})
+    write(folder / "sealed", {"answers.jsonl": ""})
+    content = b"".join(seal(batch) for batch in batches)
+    (folder / "sealed" / "answers.jsonl").write_bytes(content)
 
 
 def make_notes(folder: Path) -> None:
