@@ -11,12 +11,14 @@ from albar_jax.evaluation.results import ModelRun
 from albar_jax.report.anchors import anchor
 
 # (moving clip correct, still is a shortcut) -> verdict.
-VERDICTS = {
+_VERDICTS = {
     (True, False): "needs the motion",
     (True, True): "a still was enough",
     (False, True): "only the still",
     (False, False): "not recognized",
 }
+# Verdict if both are correct, but the still with less than the margin of a shortcut.
+_GUESSED = "the still is a guess"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,14 @@ class PairPrediction:
     @property
     def verdict(self) -> str:
         """The meaning of the two predictions in words."""
-        return VERDICTS[self.moving_right, self.is_shortcut]
+        if self.needs_motion and self.static_right:
+            return _GUESSED
+        return _VERDICTS[self.moving_right, self.is_shortcut]
+
+    @property
+    def needs_motion(self) -> bool:
+        """True if the moving clip is correct and its still is no shortcut."""
+        return self.moving_right and not self.is_shortcut
 
 
 @dataclasses.dataclass(frozen=True)

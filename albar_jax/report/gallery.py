@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import Suite
-from albar_jax.report.clip_pairs import VERDICTS, ClipPair, PairPrediction, predictions_by_id
+from albar_jax.report.clip_pairs import ClipPair, PairPrediction, predictions_by_id
 
-_NEEDS_MOTION = VERDICTS[True, False]
 # Shortcuts are chosen from this many stills with the highest confidence.
 _NUM_CONFIDENT = 10
 
@@ -140,7 +139,7 @@ class _Rules:
 
         for model in self.models:
             if self._name(model) == best:
-                failures = [clip for clip in self.ids if model[clip].verdict != _NEEDS_MOTION]
+                failures = [clip for clip in self.ids if not model[clip].needs_motion]
                 yield f"{best}, the highest in contrasted accuracy, fails", failures
         yield from self._typical(limits.typical)
 
@@ -157,7 +156,7 @@ class _Rules:
         """Returns the ids on which the models disagree most; none if all models always agree."""
         ids_of: dict[int, list[str]] = {}
         for clip in self.ids:
-            hits = self._verdicts(clip).count(_NEEDS_MOTION)
+            hits = sum(model[clip].needs_motion for model in self.models)
             # The product is largest if half of the models need the motion.
             split = hits * (len(self.models) - hits)
             ids_of.setdefault(split, []).append(clip)

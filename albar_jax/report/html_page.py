@@ -3,6 +3,7 @@
 import os
 
 from albar_jax import files
+from albar_jax.evaluation.analyses import Figure
 from albar_jax.evaluation.suites import Row
 from albar_jax.report import appearance_motion, cells, further, page_tables, plots
 from albar_jax.report.class_table import class_table
@@ -45,6 +46,7 @@ def render(data: ReportData) -> str:
         notes=data.notes,
         by_class=class_table(data),
         measured=_measured(data),
+        known=_known(data),
         is_partial=_is_partial(data),
         marks=page_tables.marks(data.results, data.analysis),
         cells=cells,
@@ -66,6 +68,15 @@ def _measured(data: ReportData) -> list[Row]:
         if any(summary.mean[row.name] is not None for summary in data.summaries):
             measured.append(row)
     return measured
+
+
+def _known(data: ReportData) -> list[Figure]:
+    """Returns the further figures that some model has."""
+    known = []
+    for figure in data.analysis.figures:
+        if any(model.figures[figure.name] is not None for model in data.analysis.models):
+            known.append(figure)
+    return known
 
 
 def _is_partial(data: ReportData) -> bool:
