@@ -252,9 +252,10 @@ def test_frames_that_the_model_does_not_take_are_refused(videomae, folders):
     assert model.sampling == Sampling(6, stride=16)
 
 
-def test_names_of_classes_replace_placeholders(videomae, tmp_path):
+def test_names_of_classes_replace_placeholders(videomae, tmp_path, capsys):
     changed(videomae, id2label={str(k): f"LABEL_{k}" for k in range(3)}, label2id={})
     assert open_model(f"hf:{videomae}").classes is None
+    assert "does not name its classes" in capsys.readouterr().err
 
     names = tmp_path / "classes.txt"
     names.write_text("run\nhop\nsit\n")

@@ -19,6 +19,7 @@ from albar_jax.audit.models import class_list, digest, hf_files, torch_network
 from albar_jax.audit.models.base import Answer, Options, Sampling
 from albar_jax.audit.models.torch_network import first_line
 from albar_jax.errors import UserError
+from albar_jax.terminal.escapes import notify
 
 # Something-Something, whose models see frames of the whole video.
 _CLASSES_OF_SOMETHING = 174
@@ -139,4 +140,10 @@ def _classes(config: Any, options: Options, location: str) -> tuple[str, ...] | 
 
     own = tuple(str(config.id2label[number]) for number in range(config.num_labels))
     is_placeholder = own == tuple(f"LABEL_{number}" for number in range(len(own)))
-    return named or (None if is_placeholder else own)
+    if named is not None or not is_placeholder:
+        return named or own
+    notify(
+        f"note: the config of hf:{location} does not name its classes; they are taken for those of "
+        "the test set, in their order, unless ?classes=FILE names them"
+    )
+    return None
