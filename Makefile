@@ -87,6 +87,6 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 
 # Programs that drive a browser. Without npm their tests are skipped.
 $(NODE_MODULES)/.done: tests/browser/package-lock.json
-	if command -v npm > /dev/null; then \
+	@if command -v npm > /dev/null; then \
 	  npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else echo "npm is not installed: the tests in a browser are skipped"; fi
