@@ -95,7 +95,13 @@ def read(path: Path) -> Iterator[tuple[str, Answer]]:
     Raises:
       UserError: the file cannot be read.
     """
-    for line in unseal(read_lines(path)):
+    try:
+        lines = read_lines(path)
+    # Another command has removed it.
+    except FileNotFoundError:
+        return
+
+    for line in unseal(lines):
         try:
             entry = json_files.parse(line, path)
             yield from [(_key(key), _from_text(text)) for key, text in entry]

@@ -59,14 +59,19 @@ def parse(texts: Sequence[str], options: Options) -> list[NamedModel]:
     return named
 
 
-def check_different(names: Sequence[str]) -> None:
-    """Raises UserError if two models would write to the same folder."""
-    for name in names:
-        if names.count(name) > 1:
+def check_different(named: Sequence[tuple[str, NamedModel]]) -> None:
+    """Raises UserError if two models would write to the same folder.
+
+    Args:
+      named: name and model of each.
+    """
+    seen: set[str] = set()
+    for name, model in named:
+        if name in seen:
             raise UserError(
-                f"two models are named {name}; name them, as in --model a={name}... "
-                f"--model b={name}..."
+                f"two models are named {name}; name one of them, as in --model b={model.spec}"
             )
+        seen.add(name)
 
 
 def folder_of(model: NamedModel, own_name: str) -> str:

@@ -12,6 +12,7 @@ from albar_jax.audit.models.base import AuditModel, PredictionFolder, SpecifiedC
 from albar_jax.audit.named_models import NamedModel
 from albar_jax.audit.settings import Settings
 from albar_jax.errors import UserError
+from albar_jax.terminal.escapes import notify
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +53,8 @@ def prepare(
     """
     prepared = []
     for each in named:
+        # A framework and its weights may take half a minute.
+        notify(f"opening {each.spec}")
         model = models.open_model(each.spec, settings.options)
         if isinstance(model, PredictionFolder):
             folders.append(model.folder)
@@ -64,7 +67,7 @@ def prepare(
         held = model if len(named) == 1 else None
         prepared.append(Prepared(each, folder, match, held))
 
-    named_models.check_different([model.folder for model in prepared])
+    named_models.check_different([(model.folder, model.named) for model in prepared])
     return prepared
 
 

@@ -105,7 +105,9 @@ def _add_options(parser: flags.Parser) -> None:
     from albar_jax.audit.models.option_texts import OPTIONS
 
     group = parser.add_argument_group(
-        "options of all models", "as ?option=value behind a location, an option concerns one model"
+        "options of models",
+        "a flag concerns all models whose kind takes it; as ?option=value behind a location, it "
+        "concerns one model",
     )
     for name, option in OPTIONS.items():
         flag = FLAG_OF.get(name, f"--{name}")

@@ -229,6 +229,26 @@ def test_a_kept_answer_is_not_asked_again(model, manifest, tmp_path):
     assert asked(model) == count
 
 
+def test_a_clip_of_two_tasks_is_asked_once(model, manifest, tmp_path):
+    world = tmp_path / "world"
+    shutil.copytree(manifest.parent, world)
+    # The test clips under another name, with other paths.
+    shutil.copytree(world / "clips", world / "copies")
+    rows = (world / "manifest.csv").read_text().replace("clips/", "copies/")
+    (world / "quickstart_scuba.csv").write_text(rows)
+    for task in ("scufo", "conflfg"):
+        (world / f"quickstart_{task}.csv").unlink()
+
+    manifest = world / "manifest.csv"
+    out = audit(f"python:{model}:predict", out=tmp_path / "out", manifest=manifest, batch_size=7)
+    folder = out / "predictions" / "predict"
+    # A function is not called for the copies that fill up the last batch.
+    assert asked(model) == 4 * 6
+    assert (folder / "quickstart_scuba.csv").read_bytes() == (
+        folder / "quickstart.csv"
+    ).read_bytes()
+
+
 def test_weights_that_are_not_known_are_asked_again(model, manifest, tmp_path):
     for _ in range(2):
         audit(f"python:{model}:predict", out=tmp_path / "out", manifest=manifest)
@@ -372,7 +392,7 @@ def test_the_reason_is_given_if_no_clip_can_be_read(model, tmp_path):
         ("{c} --model =python:{m}:predict", "the name '' is empty"),
         (
             "{c} --model python:{m}:predict --model python:{m}:predict",
-            "two models are named predict; name them, as in --model a=predict",
+            "two models are named predict; name one of them, as in --model b=python:",
         ),
         ("{c} --model x=csv:{t}", "renames a folder of predictions"),
         ("{c} --model csv:{t}/none", "there is no folder"),

@@ -102,7 +102,9 @@ class OptionText:
 # The fields of `Options` that can be written.
 OPTIONS: Mapping[str, OptionText] = {
     "weights": OptionText(_weights, "NAME|FILE", "weights of the network"),
-    "classes": OptionText(_path, "FILE", "names of the model's classes, one per line, in order"),
+    "classes": OptionText(
+        _path, "FILE", "names of the model's classes, one per line, in order; ?classes=FILE"
+    ),
     "frames": OptionText(_count, "N", "frames of a clip"),
     "fps": OptionText(_positive, "RATE", "frames per second of a clip"),
     "stride": OptionText(_count, "N", "frames of the video from one frame of a clip to the next"),
