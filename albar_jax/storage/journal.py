@@ -110,12 +110,17 @@ class Journal:
             os.fsync(file.fileno())
 
 
+def folder_of(folder: Path) -> Path:
+    """Returns the folder of the record of a folder of clips."""
+    return folder / _DIRECTORY
+
+
 def forget(folder: Path) -> None:
     """Removes the record of a complete folder.
 
     Its lines are in the order in which clips were finished, which differs from run to run.
     """
-    remove_folder(folder / _DIRECTORY)
+    remove_folder(folder_of(folder))
 
 
 def _create(folder: Path, file: Path, text: str, *, is_ours: bool) -> None:

@@ -17,9 +17,9 @@ from albar_jax.data.decode import DecodeError
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
-from albar_jax.storage import access, csv_files, temporary
-from albar_jax.storage.inside import inside, own_folder, parts_of
-from albar_jax.storage.journal import Journal, Row
+from albar_jax.storage import access, csv_files, journal, temporary
+from albar_jax.storage.inside import inside, own_folder, parts_of, remove_folder
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.clip_list import SourceVideo, relative
 from albar_jax.terminal.escapes import printable
@@ -163,8 +163,8 @@ def make_missing_clips(
     Raises:
       UserError: the folder holds other files.
     """
-    journal = Journal(folder, {"recipe": RECIPE, "kind": maker.kind, **maker.settings()})
-    rows_of, _ = journal.read()
+    record = journal.Journal(folder, {"recipe": RECIPE, "kind": maker.kind, **maker.settings()})
+    rows_of, _ = record.read()
     clips = Folder(folder)
     of_shard = videos[shard[0] - 1 :: shard[1]]
     # Recorded clips are made again if their files are gone.
@@ -174,7 +174,7 @@ def make_missing_clips(
     total = _count_clips(of_shard)
     remaining = _count_clips(todo)
     with (
-        journal.writing(shard) as add_entry,
+        record.writing(shard) as add_entry,
         tqdm(
             total=total, initial=total - remaining, desc=printable(folder.name), unit="clip"
         ) as bar,
@@ -183,7 +183,7 @@ def make_missing_clips(
             add_entry(video.id, rows, reason)
             bar.update(len(video.clips))
 
-    return _progress(videos, *journal.read(), folder)
+    return _progress(videos, *record.read(), folder)
 
 
 def write_table(path: Path, rows: Sequence[Row], delimiter: str = ",") -> None:
@@ -255,6 +255,7 @@ def _write_set(progress: Progress, folder: Path, manifest: Path) -> ClipSet:
         return clip_set
 
     if not rows:
+        _remove_if_empty(folder)
         name, reason = next(iter(progress.failed.items()))
         raise UserError(
             f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}"
@@ -266,6 +267,16 @@ def _write_set(progress: Progress, folder: Path, manifest: Path) -> ClipSet:
     # The manifest comes last: it marks a complete set.
     write_table(manifest, rows)
     return clip_set
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Removes a folder without clips, so that the command can be repeated with other settings."""
+    temporary.remove_leftovers(folder)
+    record = journal.folder_of(folder)
+    for path in folder.rglob("*"):
+        if not path.is_dir() and record not in path.parents:
+            return
+    remove_folder(folder)
 
 
 def _manifest_rows(progress: Progress, folder: Path, manifest: Path) -> Iterator[Row]:

@@ -178,6 +178,12 @@ def test_no_video_that_can_be_used_is_an_error(root, tmp_path, capsys):
     assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "set") == 2
     assert "none of the 5 videos can be used, 'action0/clip_0' first" in capsys.readouterr().err
 
+    # The corrected command is not refused because of the first one.
+    words = [
+        f"npz:{root / 'masks'}" if word == f"npz:{tmp_path / 'none'}" else word for word in words
+    ]
+    assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "set") == 0
+
 
 def _parents_child(task):
     return os.getpid()
