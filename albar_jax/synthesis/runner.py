@@ -7,6 +7,7 @@ FOLDER.failed.tsv            videos without clips, each with the reason
 
 import dataclasses
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -273,8 +274,8 @@ def _remove_if_empty(folder: Path) -> None:
     """Removes a folder without clips, so that the command can be repeated with other settings."""
     temporary.remove_leftovers(folder)
     record = journal.folder_of(folder)
-    for path in folder.rglob("*"):
-        if not path.is_dir() and record not in path.parents:
+    for place, _, files in os.walk(folder):
+        if files and Path(place) != record:
             return
     remove_folder(folder)
 
