@@ -201,14 +201,14 @@ def resumed(pair, tiny_flags, tmp_path_factory) -> Resumed:
 
     killed = shutil.copytree(workdir, parent / "killed")
     statuses, printed = pair(training(workdir, tiny_flags)).finish()
-    assert statuses == [0, 0], printed
+    assert statuses == [0, 0], "\n".join(printed)
 
     return Resumed(killed, workdir, printed)
 
 
 def test_a_signal_to_one_of_two_stops_both_at_one_step_which_is_saved(stopped):
     workdir, statuses, printed = stopped
-    assert statuses == [128 + signal.SIGTERM] * 2, printed
+    assert statuses == [128 + signal.SIGTERM] * 2, "\n".join(printed)
     assert f"stopped by SIGTERM after step {newest(workdir)} of {STEPS}" in printed[0]
     assert "Traceback" not in printed[0]
     assert max(losses(workdir)) == newest(workdir) < STEPS
@@ -254,7 +254,7 @@ def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(
     largest.write_bytes(largest.read_bytes()[:-1] + b"?")
 
     statuses, printed = pair(training(workdir, tiny_flags)).finish()
-    assert statuses == [0, 0], printed
+    assert statuses == [0, 0], "\n".join(printed)
     note = f"checkpoints/{last} is damaged: its file '"
     assert [note in text for text in printed] == [True, False]
     assert f"and training resumes from step {before}\n" in printed[0]
@@ -302,7 +302,7 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(
     flags |= {"data.size": 112, "data.short_side": 112, "data.validation_split": "test"}
     more = [f"--config.{name}={value}" for name, value in flags.items()]
     statuses, printed = pair(training(tmp_path / "run", tiny_flags, *more)).finish(timeout=300)
-    assert statuses == [2, 2], printed
+    assert statuses == [2, 2], "\n".join(printed)
     output = "".join(printed)
     assert output.count("error: none of the ") == 1
     assert f"training videos of the class {rows[0]['label']!r} can be read" in output
@@ -341,7 +341,7 @@ def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tm
     ]
     flags = training(tmp_path / "run", tiny_flags)[1:]
     statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
-    assert statuses == [2, 2], printed
+    assert statuses == [2, 2], "\n".join(printed)
 
     for text in printed:
         assert text.splitlines()[-1] == (
@@ -368,7 +368,7 @@ def test_a_stranger_at_the_coordinator_s_port_does_not_end_a_run(pair, tiny_flag
     )
     assert stranger.returncode != 0
     statuses, printed = both.finish()
-    assert statuses == [0, 0], printed
+    assert statuses == [0, 0], "\n".join(printed)
     first = printed[0].splitlines()[0]
     assert first.startswith(f"2 processes: process 0 listens on port {both.port} of 127.0.0.1")
     assert newest(tmp_path) == STEPS
@@ -401,7 +401,7 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     ]
     both = pair(["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'two'}", *config])
     statuses, printed = both.finish()
-    assert statuses == [0, 0], printed
+    assert statuses == [0, 0], "\n".join(printed)
     model = trained_models.from_workdir(str(trained), "best", tiny_config("ce", **changes))
     assert run_evaluation.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
