@@ -13,6 +13,7 @@ def headline(
     analysis: Analysis,
     optional: Results | None = None,
     optional_analysis: Analysis | None = None,
+    num_classes: int | None = None,
 ) -> str:
     """Returns a sentence in plain words that claims no more than the figures show.
 
@@ -21,7 +22,34 @@ def headline(
       analysis: its analysis.
       optional: the second table. Its stills of the test split are enough for a conclusion.
       optional_analysis: its comparisons.
+      num_classes: K, to name the models that are no better than chance; None does not.
     """
+    conclusion = _conclusion(results, analysis, optional, optional_analysis)
+    guessing = [] if num_classes is None else _no_better_than_chance(results, num_classes)
+    if num_classes is None or not guessing:
+        return conclusion
+    return (
+        f"{conclusion} No better than chance among {num_classes} classes "
+        f"({100 / num_classes:.0f}\u00a0%) on the original test clips: {', '.join(guessing)}."
+    )
+
+
+def _no_better_than_chance(results: Results, num_classes: int) -> list[str]:
+    """Returns the models whose interval on the original test clips includes chance."""
+    names = []
+    for summary in results.summaries:
+        ends = summary.interval.get("iid")
+        if ends is not None and ends[0] <= 100 / num_classes:
+            names.append(summary.name)
+    return names
+
+
+def _conclusion(
+    results: Results,
+    analysis: Analysis,
+    optional: Results | None,
+    optional_analysis: Analysis | None,
+) -> str:
     # A suite of groups has no contrasted accuracy.
     with_groups = _with_row(results, "worst_group")
     if with_groups:

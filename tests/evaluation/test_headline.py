@@ -4,6 +4,7 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.analyses import analyse
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import html_page
 from albar_jax.report.headline import headline
 from albar_jax.report.report_data import ReportData
 
@@ -167,3 +168,20 @@ def test_without_masks_the_stills_of_the_test_split_decide(answers):
     assert on_stills(answers, a=(ONES, ONES), b=(ONES, [1] * 39 + [0])).startswith(
         "No clear difference: 2 % of the predictions need the motion for b and 0 % for a; "
     )
+
+
+def test_a_model_that_guesses_is_named(answers):
+    # 10 of 40 are right: one of four classes, always.
+    runs = []
+    for name, right in (("guesses", [1] * 10 + [0] * 30), ("sees", ONES)):
+        tasks = {"quickstart": answers(right), "quickstart_static": answers(right)}
+        runs.append(ModelRun(name, 0, None, tasks))
+    data = ReportData(results.summarise(QUICKSTART, runs), [str(k) for k in range(4)])
+    tables = (data.results, data.analysis, data.optional, data.optional_analysis)
+
+    assert headline(*tables, num_classes=4).endswith(
+        " No better than chance among 4 classes (25\u00a0%) on the original test clips: guesses."
+    )
+    assert "chance among" not in headline(*tables)
+    assert "chance among" not in headline(*tables, num_classes=100)
+    assert "No better than chance among 4 classes" in html_page.render(data)
