@@ -107,10 +107,13 @@ class ReportData:
         """All sentences to show below the table: coverage, abstentions, clips without a partner."""
         optional = []
         if self.optional is not None:
-            # Those of the paper's rows are there already.
-            shown = set(cells.unpaired_notes(self.results))
-            notes = cells.unpaired_notes(self.optional)
-            optional = [note for note in notes if note not in shown]
+            # Rows with a margin have the same pairs, and the paper's rows have their notes.
+            rows = []
+            for row in self.optional.suite.rows:
+                if not row.needs_probs and self.suite.row(row.name) is None:
+                    rows.append(row)
+            suite = dataclasses.replace(self.optional.suite, rows=tuple(rows))
+            optional = cells.unpaired_notes(Results(suite, self.optional.summaries))
         return [
             *self.coverage_notes,
             *self.abstention_notes,

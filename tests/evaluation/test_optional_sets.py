@@ -89,6 +89,19 @@ def test_stills_of_the_test_split():
     )
 
 
+def test_pairs_without_a_partner_are_reported_once():
+    probs = np.eye(4)[[0, 1]]
+    clips = Predictions("ab", [0, 1], probs)
+    tasks = dict.fromkeys(["quickstart", "quickstart_scuba"], clips)
+    tasks |= dict.fromkeys(
+        ["quickstart_static", "quickstart_scufo"], Predictions("a", [0], probs[:1])
+    )
+    summarised = results.summarise(QUICKSTART, [ModelRun("m", 0, None, tasks)])
+    notes = [note for note in ReportData(summarised, tuple("pqrs")).notes if "partner" in note]
+
+    assert [note.partition(":")[0] for note in notes] == ["Contrasted", "Needs the motion"]
+
+
 def test_stills_of_other_videos_are_refused():
     with pytest.raises(UserError, match="no still clip has the id of a moving clip"):
         table({"quickstart": ORIGINAL, "quickstart_static": chosen(z=(0, 0))})
