@@ -128,6 +128,30 @@ def lines_of(results: Results) -> list[list[str]]:
     return lines
 
 
+def table_of(results: Results) -> list[list[str]]:
+    """Returns the header and all lines, without columns that say nothing.
+
+    Seeds are shown if a model has several, or if the paper's models are shown. The cost is shown if
+    that of a model is known.
+    """
+    hidden = set()
+    if not has_seeds(results):
+        hidden.add(1)
+    if all(summary.cost_plain_steps is None for summary in results.summaries):
+        hidden.add(2)
+
+    table = []
+    for line in (header(results.suite), *lines_of(results)):
+        table.append([cell for place, cell in enumerate(line) if place not in hidden])
+    return table
+
+
+def has_seeds(results: Results) -> bool:
+    """Returns whether a number of seeds is not 1."""
+    several = any(len(summary.runs) != 1 for summary in results.summaries)
+    return several or bool(published_methods(results.suite))
+
+
 def notes_below(results: Results, methods: Sequence[str] | None = None) -> list[str]:
     """Returns the sentences below a table: the averaged views, and notes on the paper's figures.
 

@@ -17,7 +17,8 @@ def markdown(results: Results) -> str:
 
 
 def _markdown(results: Results) -> str:
-    text = markdown_table(cells.header(results.suite), cells.lines_of(results))
+    header, *lines = cells.table_of(results)
+    text = markdown_table(header, lines)
     for note in cells.notes_below(results):
         text += f"\n{markdown_text(note)}\n"
     return text
@@ -37,7 +38,7 @@ def console(results: Results) -> str:
 
     The table by background has a column for each model, so that it fits into a terminal.
     """
-    text = aligned([cells.header(results.suite), *cells.lines_of(results)])
+    text = aligned(cells.table_of(results))
     text += _as_lines(cells.notes_below(results))
     by_background = results.by_background
     if by_background is None:

@@ -128,7 +128,7 @@ def test_the_headline_has_the_worst_groups_and_the_table_names_the_papers_networ
 
     text = tables.markdown(models)
     assert "Table 9 of ALBAR (ICLR 2025), ResNet-18" in text
-    assert "| albar (paper) | 3 | – | – | – | 92.99 | 59.50 | 98.67 | 78.00 | 59.50† |" in text
+    assert "| albar (paper) | 3 | – | – | 92.99 | 59.50 | 98.67 | 78.00 | 59.50† |" in text
 
 
 def test_the_weighted_average_weights_groups_by_their_size_in_training():
