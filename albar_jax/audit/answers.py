@@ -26,15 +26,18 @@ class AnswerCheck:
         self._kind: type | None = None
 
     def is_valid(self, answer: Answer) -> bool:
-        """Returns whether an answer is one of this model."""
+        """Returns whether the model can have given an answer."""
         return not self._fault(answer)
 
     def check(self, answer: Answer, clip: str) -> None:
-        """Raises UserError for an answer that cannot be one, and for a change of its kind.
+        """Checks an answer.
 
         Args:
           answer: the answer.
           clip: path of the clip for the message.
+
+        Raises:
+          UserError: the model cannot have given the answer, or answers in two ways.
         """
         fault = self._fault(answer)
         if fault:
@@ -67,7 +70,7 @@ class AnswerCheck:
         if np.isnan(answer).any():
             return (
                 "has NaN instead of probabilities; the network may have overflowed: correct its "
-                "weights, or choose other numbers, as with ?dtype=float32"
+                "weights, or choose another precision, as in ?dtype=float32"
             )
         is_distribution = (answer >= 0).all() and abs(answer.sum() - 1) <= _SUM_TOLERANCE
         if is_distribution:
@@ -81,8 +84,8 @@ class AnswerCheck:
 def mean_answer(answers: Sequence[Answer]) -> Answer:
     """Returns the answer to a video, given the answers to its views.
 
-    Probabilities are averaged. Of classes, the most frequent one is taken, the smallest of equals.
-    Views to which the model abstains do not count; None if there are no others.
+    Probabilities are averaged. Of class numbers, the most frequent one is taken; of equally
+    frequent ones, the smallest. Abstentions do not count. None if there are no other answers.
     """
     given = [answer for answer in answers if answer is not None]
     if not given:

@@ -31,9 +31,9 @@ class Asked:
     def in_words(self) -> str:
         """Describes the numbers of clips."""
         known = len(self.answers) - self.num_asked
-        text = f"{self.num_asked:,} clips were asked"
+        text = f"asked about {self.num_asked:,} clips"
         if known > 0:
-            text += f", the answers to {known:,} were known"
+            text += f", the answers to {known:,} others were known"
         if self.failures:
             text += f"; unreadable videos: {len(self.failures):,}"
         return text
@@ -65,7 +65,7 @@ def ask(
       threads: number of threads that read.
 
     Raises:
-      UserError: an answer of the model cannot be one.
+      UserError: an answer of the model is invalid.
       StorageError: the system failed to read a file that may be intact.
     """
     batches = _Batches(model, kept, check, batch_size)

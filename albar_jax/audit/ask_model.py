@@ -48,8 +48,7 @@ def ask_model(
         asked = _ask(settings, model, tests, match, kept, check)
 
     if not asked.answers:
-        reason = next(iter(asked.failures.values()), "no test set has a clip of a common class")
-        raise UserError(f"no clip can be read, so there is nothing to audit; the first: {reason}")
+        raise UserError(_nothing_to_audit(asked))
 
     views = {
         test.task: written.views_in_words(model.sampling, settings.views, match, test.task)
@@ -63,6 +62,17 @@ def ask_model(
             cache.rmdir()
     show(f"{prepared.folder}: {asked.in_words()}")
     return asked.failures
+
+
+def _nothing_to_audit(asked: Asked) -> str:
+    """Returns the reason why there is no answer at all."""
+    if not asked.failures:
+        return (
+            "no test set has a clip of the classes in common, so there is nothing to audit; name "
+            "other test sets"
+        )
+    reason = next(iter(asked.failures.values()))
+    return f"no clip can be read, so there is nothing to audit; correct the first one: {reason}"
 
 
 def _ask(

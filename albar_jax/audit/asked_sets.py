@@ -53,7 +53,7 @@ def find(config: Config, *, names_missing: bool = True) -> AskedSets:
 
     Args:
       config: config of the videos.
-      names_missing: whether to print the tasks of its table without a manifest.
+      names_missing: whether to print the tasks of the paper's table that have no manifest.
 
     Raises:
       UserError: a manifest is malformed, or names a video that does not exist.
@@ -75,7 +75,8 @@ def find(config: Config, *, names_missing: bool = True) -> AskedSets:
             missing.append(task)
 
     if missing and names_missing:
-        show(f"not asked, no manifest in {wiring.task_folder(config)}: {', '.join(missing)}")
+        folder = wiring.task_folder(config)
+        show(f"note: left out, because they have no manifest in {folder}: {', '.join(missing)}")
     return AskedSets(config, suite, classes, tuple(sets), rates.sources(_derived(config, suite)))
 
 

@@ -83,7 +83,7 @@ def match(
 
     Args:
       name: name of the model for messages.
-      ours: classes of the model; None if they are the classes of the test set.
+      ours: classes of the model; None if they are the classes of the test set, in their order.
       tests: classes of the test set.
       label_map: the test set's name of some classes of the model.
       classes: whether all classes must match.

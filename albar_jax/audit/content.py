@@ -1,4 +1,4 @@
-"""Identifies the content of a video, so that the same clip is not asked about twice."""
+"""Identifies the content of a video, so that equal clips are asked about once."""
 
 import hashlib
 import os

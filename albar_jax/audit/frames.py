@@ -6,7 +6,7 @@ from jaxtyping import Int
 from albar_jax.audit.models.base import Sampling
 from albar_jax.data.clip_reader import FrameOrder
 
-# Videos of pictures have no times. Most data sets of actions have about this many frames a second.
+# Folders of images have no frame rate. Most data sets of actions have about this one.
 USUAL_FPS = 25.0
 
 
@@ -15,9 +15,9 @@ def choose(
 ) -> Int[np.ndarray, " t"]:
     """Returns the frame numbers of one clip of a video, in ascending order.
 
-    Clip `view` of `views` is centred at the fraction (view + 1/2) / views of the video, as far as
-    it fits. A video that is too short for the rate or stride is read evenly from its start to its
-    end. Frames are repeated if it has too few.
+    Clip `view` of `views` is centered at the fraction (view + 1/2) / views of the video, as far as
+    it fits. If the video is too short for the rate or stride, the frames are spread evenly over it.
+    Frames are repeated if it has too few.
 
     Args:
       count: frames of the video, at least 1.
@@ -36,7 +36,7 @@ def choose(
     places = np.arange(sampling.num_frames)
     step = _step(fps or USUAL_FPS, sampling)
     if step is None or sampling.num_frames * step > count:
-        # The part of the video that each frame stands for.
+        # The video is divided into equal parts, one for each frame.
         part = count / sampling.num_frames
         return _whole(part * (places + place), count)
 

@@ -1,4 +1,4 @@
-"""Keeps the answers of a model in files, so that no clip is asked about twice.
+"""Caches the answers of a model in files, so that no clip is asked about twice.
 
 FOLDER/<fingerprint>/<command>.jsonl has one line for each batch: the key and the answer of each
 clip. A line that a kill has cut off, or that is damaged, is ignored, and its clips are asked again.
@@ -29,13 +29,13 @@ _ABSTAINS = "-"
 
 
 class KeptAnswers:
-    """The answers of a model so far. Use it as a context manager.
+    """The cached answers of a model. Use it as a context manager.
 
     Args:
       folder: folder of all models.
       fingerprint: identifies the model.
       command: identifies the command that writes; no other one writes at the same time.
-      is_valid: returns whether an answer can be one of this model; others are ignored.
+      is_valid: returns whether the model can have given an answer; others are ignored.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class KeptAnswers:
 
 
 def command_of(out: Path) -> str:
-    """Identifies a command by its machine and its folder for the results, which it locks."""
+    """Returns the name of a command: its machine, and its folder for the results."""
     return f"{socket.gethostname()} {os.path.realpath(out)}"
 
 

@@ -1,4 +1,4 @@
-"""Reads a table of class names: what the model calls each class, and what the test set does."""
+"""Reads a table with the two names of each class: the model's and the test set's."""
 
 import os
 

@@ -41,7 +41,7 @@ def parse(texts: Sequence[str], options: Options) -> list[NamedModel]:
 
     Raises:
       UserError: a kind does not exist, lacks a package, or does not take an option; a name cannot
-        name a folder; or an option of all models concerns none.
+        name a folder; or an option of all models has no effect on any of them.
     """
     named = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""Makes test sets from a folder of class folders: the clips, still, reversed and shuffled."""
+"""Makes a test set from a folder of class folders."""
 
 import os
 from pathlib import Path
@@ -19,8 +19,8 @@ def write(videos: Path, out: Path) -> Path:
     """Writes the manifest of a folder of videos and returns its path.
 
     Args:
-      videos: folder of class folders, or of folders train and test of these; then only test is
-        used.
+      videos: folder of class folders, or folder with such folders `train` and `test`; then only
+        `test` is used.
       out: folder for the results; the manifest is in its folder `videos`.
 
     Raises:

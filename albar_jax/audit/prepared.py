@@ -49,7 +49,15 @@ def prepare(
 ) -> list[Prepared]:
     """Opens all models, so that a mistake is found before hours of work.
 
-    Folders of predictions that exist are added to `folders`.
+    Args:
+      settings: the settings of the command.
+      named: the models of the command line.
+      tests: the test sets.
+      names: the test set's name of some classes of the models; see `label_map`.
+      folders: folders of predictions; those of models that are not asked are added.
+
+    Raises:
+      UserError: a model cannot be opened, its classes do not match, or two have one name.
     """
     prepared = []
     for each in named:

@@ -1,4 +1,4 @@
-"""Finds the frames per second of derived clips: the rate of the video that each was made from.
+"""Finds the frame rate of derived clips: the rate of the video that each was made from.
 
 A derived clip has the frames of its source, but its file has another rate, or none. A model that
 samples by rate would see another span of time in it.

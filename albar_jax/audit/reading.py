@@ -37,12 +37,12 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A video, with all questions about it: it is decoded once.
+    """A video with all questions about it, which is decoded once.
 
     Attributes:
       path: path of the video.
       questions: the clips to ask about.
-      source: the video that it was made from, whose frames per second count; "" for its own.
+      source: the video that it was made from, whose frame rate is used; "" for its own rate.
     """
 
     path: str

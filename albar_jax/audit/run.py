@@ -22,7 +22,7 @@ def run(settings: Settings) -> int:
     """Asks all models, writes their predictions and the page; returns the exit status.
 
     Raises:
-      UserError: a model cannot be opened, its classes do not match, or other mistakes.
+      UserError: a model cannot be opened, its classes do not match, or an input is wrong.
     """
     named = named_models.parse(settings.models, settings.options)
     names = label_map.read(settings.label_map) if settings.label_map else {}

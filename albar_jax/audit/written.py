@@ -61,7 +61,6 @@ def write(
       answers: see `predictions_of`.
       match: translates them.
       views: describes the views of each task.
-
     """
     tables: dict[str, Predictions] = {}
     for test in tests.sets:

@@ -7,7 +7,8 @@
 Quote a model with options for the shell: --model 'hf:my_model?frames=16&stride=4'
 
 --config names the test sets; --videos takes a folder of class folders instead. The answers are CSV
-files in OUT/predictions/NAME, one for each test set. A repeated command asks only what is missing.
+files in OUT/predictions/NAME, one for each test set. Answers are cached: to resume an interrupted
+command, repeat it.
 
 --predictions audits CSV files of any program: a folder for each model with one CSV file for each
 test set, named after it: `hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_scufo_places365.csv`.
@@ -81,22 +82,22 @@ def _add_asking(parser: flags.Parser) -> None:
         "--label-map",
         type=flags.path,
         metavar="CSV",
-        help="names of classes that differ: the columns model,test",
+        help="table of class names that differ, with the columns model,test",
     )
     group.add_argument(
         "--classes",
         choices=["same", "subset"],
         default="same",
-        help="subset takes the argmax over the classes in common",
+        help="same: all classes must match; subset: the argmax is taken over the classes in common",
     )
     group.add_argument(
         "--cache",
         type=flags.path,
         metavar="DIR",
-        help="folder of answers that several commands share; by default OUT/answers",
+        help="folder of cached answers, which commands can share; by default OUT/answers",
     )
     group.add_argument(
-        "--no-cache", action="store_true", help="ask every clip again; keep no answers"
+        "--no-cache", action="store_true", help="ask about every clip again, and cache no answers"
     )
 
 
@@ -106,8 +107,8 @@ def _add_options(parser: flags.Parser) -> None:
 
     group = parser.add_argument_group(
         "options of models",
-        "a flag concerns all models whose kind takes it; as ?option=value behind a location, it "
-        "concerns one model",
+        "a flag applies to all models whose kind takes it; ?option=value after a location applies "
+        "to this model only",
     )
     for name, option in OPTIONS.items():
         flag = FLAG_OF.get(name, f"--{name}")

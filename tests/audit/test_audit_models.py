@@ -369,7 +369,7 @@ def test_a_folder_of_videos_needs_no_config(model, manifest, tmp_path, capsys):
     ends = ("", "_reversed", "_shuffled", "_static")
     assert {f"custom{end}.csv" for end in ends} <= names
     assert len(read_predictions(out / "predictions" / "predict" / "custom.csv")) == len(test)
-    assert "not asked" not in capsys.readouterr().out
+    assert "left out" not in capsys.readouterr().out
     assert "data:image" in (out / "report.html").read_text()
 
 
@@ -378,14 +378,17 @@ def test_the_reason_is_given_if_no_clip_can_be_read(model, tmp_path):
         folder = tmp_path / "videos" / name
         folder.mkdir(parents=True)
         (folder / "1.avi").write_bytes(b"no film")
-    with pytest.raises(UserError, match=r"no clip can be read.* the first: .*1.avi: Invalid data"):
+    with pytest.raises(UserError, match=r"no clip can be read.* first one: .*1.avi: Invalid data"):
         audit(f"python:{model}:number", videos=tmp_path / "videos", out=tmp_path / "out")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--model tv:x", "'tv:x' names no model; write KIND:LOCATION, with a kind of python, "),
+        (
+            "--model tv:x",
+            "'tv:x' names no model; write KIND:LOCATION, where KIND is one of python, ",
+        ),
         ("--model python:{m}:predict", "--config is missing; name the test sets"),
         ("{c} --model a/b=python:{m}:predict", "the name 'a/b' has a slash"),
         ("{c} --model .a=python:{m}:predict", "the name '.a' begins with a dot"),

@@ -182,7 +182,7 @@ def test_folders_that_hold_no_video_classifier_are_refused(videomae, tmp_path):
     assert "has no weights; it needs model.safetensors" in message(f"hf:{videomae}")
 
     changed(videomae, num_labels=3, problem_type="multi_label_classification")
-    assert "other answers than one class" in message(f"hf:{videomae}")
+    assert "another problem than one class" in message(f"hf:{videomae}")
 
     changed(videomae, model_type="videomea")
     text = message(f"hf:{videomae}")
@@ -202,7 +202,7 @@ def test_weights_that_lack_a_classifier_are_refused(videomae):
 
     save_file({name: value for name, value in state.items() if "classifier" not in name}, path)
     text = message(f"hf:{videomae}")
-    assert "only pre-trained? 2 are missing (classifier.bias, classifier.weight)" in text
+    assert "lacks 2 weights of the classifier (classifier.bias, classifier.weight)" in text
 
     path.write_bytes(b"junk" * 10)
     assert "not a readable .safetensors file" in message(f"hf:{videomae}")

@@ -90,7 +90,7 @@ def test_open_sizes_are_chosen(tmp_path):
     assert model.sampling == Sampling(2, stride=3)
     shape = model._input.prepare([clip[:2] for clip in clips()]).shape
     assert shape == (3, 3, 2, 5, 5)
-    with pytest.raises(UserError, match="takes any number of frames; choose it with frames=16"):
+    with pytest.raises(UserError, match="takes any number of frames; choose it, as in frames=16"):
         open_model(f"onnx:{path}")
 
 
@@ -127,7 +127,7 @@ def test_stated_outputs_are_not_guessed(tmp_path):
     [
         ({}, "?frames=8", "frames=8 contradicts .*, which takes 4; leave it out"),
         ({}, "?size=8", "size=8 contradicts .*, which takes 6"),
-        ({}, "?layout=NTHWC", "the axes of .* may be .*; name them with layout=NCTHW"),
+        ({}, "?layout=NTHWC", "the axes of .* may be .*; name them, as in layout=NCTHW"),
         ({}, "?layout=NHWTC", "layout is 'NHWTC'; it is one of NCTHW"),
         ({"T": 3}, "", "the axes of .*, [?] x 3 x 3 x 6 x 8, may be NCTHW or NTCHW"),
         ({"C": "c", "T": "t", "W": "w"}, "", "may be NCTHW or NTCHW or NTHWC"),

@@ -102,7 +102,7 @@ def test_the_class_list_names_the_outputs(file, tmp_path):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("torchvison:r3d", "names no model; write KIND:LOCATION, with a kind of .*python"),
+        ("torchvison:r3d", "names no model; write KIND:LOCATION, where KIND is one of .*python"),
         ("pyton:a:b", "did you mean python?"),
         ("python", "names no model"),
         ("python:", "write its location after python:"),

@@ -203,7 +203,7 @@ def test_weights_that_do_not_fit_are_refused_in_one_sentence(mc3, tmp_path, clas
     module, _ = mc3
     state = module.state_dict()
 
-    assert "no weights head.bias, is it of another network" in refused(tmp_path, state, "swin3d_t")
+    assert "no weights head.bias, but stem.0.weight" in refused(tmp_path, state, "swin3d_t")
     assert "mis-shaped" in refused(tmp_path, state, "r3d_18")
 
     names = tmp_path / "four.txt"

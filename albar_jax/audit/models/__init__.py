@@ -128,7 +128,7 @@ def options_of(adapter: Adapter, texts: Mapping[str, str], common: Options) -> O
     Args:
       adapter: its kind.
       texts: its own options.
-      common: options of all models. Each concerns only the kinds that take it.
+      common: options of all models. Each applies only to the kinds that take it.
 
     Raises:
       UserError: a text is not a value of its option.
@@ -149,7 +149,7 @@ def split_spec(spec: str) -> tuple[str, str, dict[str, str]]:
     kind, colon, rest = spec.partition(":")
     if kind not in ADAPTERS or not colon:
         raise UserError(
-            f"{spec!r} names no model; write KIND:LOCATION, with a kind of "
+            f"{spec!r} names no model; write KIND:LOCATION, where KIND is one of "
             f"{', '.join(ADAPTERS)}{suggestion(kind, ADAPTERS)}"
         )
 
@@ -180,6 +180,6 @@ def _check_packages(kind: str, adapter: Adapter) -> None:
 
     if missing:
         raise UserError(
-            f"models of the kind {kind}: need {' and '.join(missing)}; install this package with "
+            f"models of the kind {kind} need {' and '.join(missing)}; install this package with "
             f"its extra, as in pip install 'albar_jax[{adapter.extra}]'"
         )

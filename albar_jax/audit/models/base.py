@@ -24,8 +24,8 @@ class Sampling:
 
     Attributes:
       num_frames: frames of a clip, T; None takes all frames.
-      fps: frames per second of the film at which the clip is sampled; None for another rule.
-      stride: distance between two frames of the clip, in frames of the film; None for another rule.
+      fps: frames per second at which the clip is sampled; None for another rule.
+      stride: distance of two frames of the clip, in frames of the video; None for another rule.
         Without `fps` and `stride`, the frames are spread evenly over the whole video.
     """
 
@@ -53,20 +53,20 @@ class SpecifiedClips(Sampling):
 class Options:
     """The options of a model, from flags or from `?option=value` after its location.
 
-    None is the model's own value. A kind of model refuses the options that it does not use.
+    None stands for the model's own value. A kind of model refuses options that it does not use.
 
     Attributes:
       weights: name or file of the weights.
       classes: file with the names of the model's classes, one per line.
       frames: frames of a clip.
       fps: frames per second of a clip.
-      stride: frames of the film between two frames of a clip.
+      stride: distance of two frames of a clip, in frames of the video.
       size: height and width of the clips that the network takes, in pixels.
       mean: mean of each color that is subtracted, for pixels in 0..1.
       std: standard deviation of each color, for pixels in 0..1.
       device: device of the framework, such as "cpu" or "cuda:1"; None takes all.
-      dtype: numbers of the network, such as "float16".
-      seed: random seed of weights that are drawn.
+      dtype: floating-point type of the network, such as "float16".
+      seed: random seed of random weights.
       revision: revision of a model on a hub.
       checkpoint: checkpoint of a training run: "best", "last" or a step.
       layout: axes of the network's input, such as "NCTHW".
@@ -104,7 +104,7 @@ class PredictionFolder:
 
 
 class AuditModel(Protocol):
-    """A model that answers clips.
+    """A model that classifies clips.
 
     Attributes:
       name: name of the model in tables.

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from albar_jax.audit.models.torch_network import first_line, to_tensors
+from albar_jax.data.labels import some
 from albar_jax.errors import UserError
 from albar_jax.storage import json_files
 from albar_jax.terminal.flags import suggestion
@@ -75,7 +76,7 @@ def _download(name: str, revision: str | None, patterns: tuple[str, ...]) -> Pat
         return Path(
             huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns)
         )
-    # The libraries for connections have errors of many types.
+    # A failed connection can raise an error of many types.
     except Exception as error:
         raise UserError(
             f"there is no folder {name}, and the Hub does not give a model of this name "
@@ -108,16 +109,19 @@ def read_config(folder: Path) -> Any:
     problem = values.get("problem_type") or "single_label_classification"
     if problem != "single_label_classification" or values.get("quantization_config"):
         raise UserError(
-            f"{path} describes a model with quantized weights, or with other answers than one "
-            f"class for a clip ({problem}), which are not audited"
+            f"{path} describes a model with quantized weights, or with another problem than one "
+            f"class for each clip ({problem}), which cannot be audited; give another model"
         )
 
     _refuse_huge(values, path)
     try:
         return transformers.AutoConfig.for_model(kind, **values)
-    # The fields of a config are checked by their own rules, with errors of many types.
+    # A wrong field can raise an error of any type.
     except Exception as error:
-        raise UserError(f"{path} is not a config of {kind}: {first_line(error)}") from error
+        raise UserError(
+            f"{path} is not a config of {kind} ({first_line(error)}); save it again with "
+            "`save_pretrained`"
+        ) from error
 
 
 def _refuse_huge(values: dict[str, Any], path: Path) -> None:
@@ -129,7 +133,7 @@ def _refuse_huge(values: dict[str, Any], path: Path) -> None:
         elif name in _PLACES:
             most = _MOST_PLACES
         if isinstance(value, int) and value > most:
-            raise UserError(f"{path}: {name} is {value:,}, but at most {most:,} is allowed")
+            raise UserError(f"{path}: {name} is {value:,}; correct it, at most {most:,} is allowed")
 
 
 def load(folder: Path, config: Any) -> torch.nn.Module:
@@ -160,13 +164,16 @@ def load(folder: Path, config: Any) -> torch.nn.Module:
         )
     # A config with impossible sizes can raise any error.
     except Exception as error:
-        raise UserError(f"{path} does not fit {CONFIG} beside it: {first_line(error)}") from error
+        raise UserError(
+            f"{path} does not fit {CONFIG} beside it ({first_line(error)}); save both again with "
+            "`save_pretrained`"
+        ) from error
 
     missing = sorted(loaded["missing_keys"])
     if missing:
         raise UserError(
-            f"{path} lacks weights of the classifier, is it only pre-trained? {len(missing)} are "
-            f"missing ({', '.join(missing[:_FEW])}{', ...' if len(missing) > _FEW else ''})"
+            f"{path} lacks {len(missing)} weights of the classifier ({some(missing, _FEW)}); give "
+            "a model that was fine-tuned for classification, not only pre-trained"
         )
     return module
 

@@ -2,9 +2,9 @@
 
 The shape and the axes of its clips are read from the file; `frames`, `size` and `layout` (NCTHW,
 NTCHW or NTHWC) choose what the file leaves open. Clips are scaled until they cover the input,
-cropped in the centre, and normalized with `mean` and `std`, by default those of ImageNet. An input
-of uint8 gets pixels as they are. `classes` names the outputs. Outputs that are no probabilities are
-logits, unless `outputs=probabilities` or `outputs=logits` states it.
+center-cropped, and normalized with `mean` and `std`, by default of ImageNet. An input of uint8 gets
+pixels as they are. `classes` names the outputs. Outputs that are not probabilities are treated as
+logits, unless `outputs=probabilities` or `outputs=logits` is given.
 """
 
 import re
@@ -79,7 +79,7 @@ class OnnxModel:
         if scores.ndim != 2 or len(scores) != len(batch):
             raise UserError(
                 f"the first output of {self._path} has shape {scores.shape} for {len(batch)} "
-                "clips; it has to be (clips, classes)"
+                "clips; export a network whose first output is (clips, classes)"
             )
 
         kind = self._outputs

@@ -50,7 +50,7 @@ class ClipInput:
     std: tuple[float, float, float]
 
     def prepare(self, clips: Sequence[UInt8[np.ndarray, "t h w 3"]]) -> np.ndarray:
-        """Returns clips as the network takes them: scaled, cropped in the centre, normalized.
+        """Returns clips as the network takes them: scaled, center-cropped, normalized.
 
         An input of uint8 gets pixels in 0..255.
         """
@@ -60,7 +60,7 @@ class ClipInput:
             mean = np.array(self.mean, np.float32)
             batch = (pixels - mean) / np.array(self.std, np.float32)
 
-        # From NTHWC.
+        # `batch` has the axes NTHWC.
         axes = ["NTHWC".index(axis) for axis in self.layout]
         return np.ascontiguousarray(batch.transpose(axes), self.dtype)
 
@@ -78,7 +78,9 @@ def read(name: str, shape: Sequence[object], kind: str, options: Options) -> Cli
       UserError: the input is no clip, an option contradicts it, or a size is missing.
     """
     if kind not in _DTYPES:
-        raise UserError(f"{name} takes {kind}, not pixels; it has to take {', '.join(_DTYPES)}")
+        raise UserError(
+            f"{name} takes {kind}, not pixels; export a network that takes {' or '.join(_DTYPES)}"
+        )
     sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
     layout = _layout(name, sizes, options.layout)
     size_of = dict(zip(layout, sizes, strict=True))
@@ -115,8 +117,8 @@ def _layout(name: str, sizes: Sequence[int | None], given: str | None) -> str:
     fitting = certain or fitting
     if len(fitting) != 1:
         raise UserError(
-            f"the axes of {name}, {shown}, may be {' or '.join(fitting or LAYOUTS)}; name them "
-            f"with layout={LAYOUTS[0]}, say"
+            f"the axes of {name}, {shown}, may be {' or '.join(fitting or LAYOUTS)}; name them, as "
+            f"in layout={LAYOUTS[0]}"
         )
     return fitting[0]
 
@@ -129,12 +131,12 @@ def _agreed(
         raise UserError(f"{option}={given} contradicts {name}, which takes {own}; leave it out")
     size = own or given or default
     if size is None:
-        raise UserError(f"{name} takes any number of {option}; choose it with {option}=16, say")
+        raise UserError(f"{name} takes any number of {option}; choose it, as in {option}=16")
     return size
 
 
 def _fitted(clip: UInt8[np.ndarray, "t h w 3"], height: int, width: int) -> np.ndarray:
-    """Scales a clip until it covers height x width, and crops the centre."""
+    """Scales a clip until it covers height x width, and crops its center."""
     factor = max(height / clip.shape[1], width / clip.shape[2])
     scaled = max(height, round(clip.shape[1] * factor)), max(width, round(clip.shape[2] * factor))
     top = (scaled[0] - height) // 2

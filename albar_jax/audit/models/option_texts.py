@@ -10,7 +10,6 @@ from albar_jax.errors import UserError
 from albar_jax.files import local_path
 from albar_jax.terminal import flags
 
-# More would not be a clip.
 _MOST = 1 << 20
 
 
@@ -107,13 +106,13 @@ OPTIONS: Mapping[str, OptionText] = {
     ),
     "frames": OptionText(_count, "N", "frames of a clip"),
     "fps": OptionText(_positive, "RATE", "frames per second of a clip"),
-    "stride": OptionText(_count, "N", "frames of the video from one frame of a clip to the next"),
+    "stride": OptionText(_count, "N", "distance of two frames of a clip, in frames of the video"),
     "size": OptionText(_count, "PIXELS", "height and width of a clip"),
     "mean": OptionText(_colors, "R,G,B", "mean of the pixels to subtract, in 0..1"),
     "std": OptionText(_colors, "R,G,B", "standard deviation of the pixels to divide by, in 0..1"),
-    "device": OptionText(_text, "NAME", "device of the framework, as cpu or cuda:1"),
-    "dtype": OptionText(_text, "NAME", "numbers of the network, as float16"),
-    "seed": OptionText(_seed, "N", "random seed of weights that are drawn"),
+    "device": OptionText(_text, "NAME", "device of the framework, such as cpu or cuda:1"),
+    "dtype": OptionText(_text, "NAME", "floating-point type of the network, such as float16"),
+    "seed": OptionText(_seed, "N", "random seed of random weights"),
     "revision": OptionText(_text, "NAME", "revision of a model on a hub"),
     "layout": OptionText(_text, "NCTHW|NTCHW|NTHWC", "axes of the network's input"),
     "outputs": OptionText(_text, "KIND", "whether outputs are probabilities or logits"),

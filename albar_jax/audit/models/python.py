@@ -135,7 +135,7 @@ def _load_file(path: Path) -> ModuleType:
 def _function(module: ModuleType, name: str, location: str) -> Callable[[np.ndarray], Any]:
     function = getattr(module, name, None)
     if not callable(function):
-        raise UserError(f"python:{location} has no function {name}")
+        raise UserError(f"python:{location} has no function {name}; name one of its functions")
     return function
 
 

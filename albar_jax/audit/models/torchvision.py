@@ -86,7 +86,7 @@ def sampling_of(meta: dict[str, Any]) -> Sampling:
     """Returns the frames and the rate with which published weights were evaluated.
 
     Args:
-      meta: the facts that torchvision states about the weights; the text `_docs` has the rate.
+      meta: torchvision's metadata of the weights; the text `_docs` states the rate.
     """
     text = meta.get("_docs", "")
     frames = re.search(r"clip_len=(\d+)", text)
@@ -103,8 +103,8 @@ def _import() -> ModuleType:
     # A torchvision for another PyTorch raises RuntimeError.
     except (ImportError, RuntimeError) as error:
         raise UserError(
-            f"torchvision cannot be imported ({torch_network.first_line(error)}), it does not fit "
-            f"PyTorch {torch.__version__}; install both together: {INSTALL}"
+            f"torchvision cannot be imported ({torch_network.first_line(error)}), because it does "
+            f"not fit PyTorch {torch.__version__}; install both together: {INSTALL}"
         ) from None
     return torchvision
 

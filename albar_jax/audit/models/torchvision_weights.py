@@ -36,7 +36,7 @@ class Weights:
 
 def load_random(make: Make, classes: Sequence[str], seed: int) -> Weights:
     """Returns a network with random weights."""
-    # The random numbers of the rest of the program stay as they are.
+    # Restores the random state of the rest of the program.
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return Weights(make(len(classes)), tuple(classes))
@@ -102,12 +102,12 @@ def _is_compared(name: str) -> bool:
 
 def _num_classes(make: Make, state: dict[str, np.ndarray], path: str) -> int:
     """Returns the number of outputs of weights: the length of the last bias of the network."""
-    # Without memory for the numbers.
+    # On this device a network takes no memory.
     with torch.device("meta"):
         last = list(make(1).state_dict())[-1]
     if last not in state or state[last].ndim != 1 or not state[last].size:
         raise UserError(
-            f"{path} has no weights {last}, is it of another network? It has "
-            f"{', '.join(list(state)[:4])}, ..."
+            f"{path} has no weights {last}, but {', '.join(list(state)[:4])}, ...; name the "
+            "network that it belongs to"
         )
     return len(state[last])
