@@ -294,10 +294,14 @@ def _add_hat(command: flags.Parser) -> None:
         "--copies", type=int, default=1, metavar="N", help="number of swaps of each kind per video"
     )
     command.add_path(
-        "--scenes", "manifest of the videos without persons, if they exist", metavar="FILE"
+        "--scenes",
+        "manifest of videos without persons, which replace the emptied ones",
+        metavar="FILE",
     )
     command.add_path(
-        "--pairs", "table set,id,copy,scene of the swaps, instead of drawing them", metavar="FILE"
+        "--pairs",
+        "table of given swaps, set,id,copy,scene; by default they are drawn",
+        metavar="FILE",
     )
     command.add_argument(
         "--color",
@@ -358,8 +362,8 @@ def _add_noise(command: flags.Parser) -> None:
         "--grain",
         type=int,
         metavar="PIXELS",
-        help="height and width of a grain of noise; without it, one pixel, or more for frames of "
-        "360 pixels and more",
+        help="height and width of a grain of noise; by default the shorter side of a frame divided "
+        "by 240, at least 1",
     )
 
 

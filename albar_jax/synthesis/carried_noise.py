@@ -10,9 +10,9 @@ every frame independent and identically distributed noise, whatever the flow:
 
 So the colors of a frame are a selection of independent colors, each used once, by a rule that has
 not seen them. A selection of this kind has the distribution of fresh noise. A cell that no grain
-reaches gets a new grain. Where grains meet, the oldest one survives, so that it can be followed for
-long. Of equally old ones this is the fastest, because an actor mostly moves faster than the scenery
-that it covers.
+reaches gets a new grain. Where grains meet, the oldest survives, so that it can be followed for
+long. Of equally old grains, the fastest survives, because an actor mostly moves faster than the
+scenery that it covers.
 """
 
 import dataclasses

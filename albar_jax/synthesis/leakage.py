@@ -202,7 +202,7 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
         ]
         if measurer.widen is not None:
             lines.append(
-                f"without the person, {percent['person_left']} of it is left; "
+                f"background-only clips keep {percent['person_left']} of the person; "
                 f"{percent['scene_removed']} of the true background is replaced, too"
             )
         return lines
@@ -215,8 +215,8 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
     ]
     if measurer.widen is not None:
         lines.append(
-            f"without the person, {percent['left_if_narrow']} of it would be left if the masks "
-            f"were {MARGIN} pixels too narrow"
+            f"background-only clips would keep {percent['left_if_narrow']} of the person if the "
+            f"masks were {MARGIN} pixels too narrow"
         )
     return lines
 

@@ -200,7 +200,7 @@ class Hostile:
         ({"a/b": ["c/d", 3]}, "the swap of 'a/b' is not a video, its number of frames"),
         ({"a/b": "c/d"}, "the swap of 'a/b'"),
         ({7: ["c/d", 3, 1]}, "the swap of '7'"),
-        ([], "it is no dict of swaps"),
+        ([], "is not a list of HAT, a dict of swaps"),
         ({"a/b": Hostile()}, "print"),
     ],
 )
@@ -250,7 +250,7 @@ def table(folder, *rows):
     ("rows", "more", "message"),
     [
         ([("swapped", "a", 0, "b")], (), "line 2 of .* has the set 'swapped'; give swap"),
-        ([("swap", "a", -1, "b")], (), "a copy that is not a number from 0"),
+        ([("swap", "a", -1, "b")], (), "a copy that is not a number; number the copies from 0"),
         ([("swap", "a", 0, "b"), ("swap", "a", 0, "c")], (), "repeats copy 0 of 'a' in swap"),
         ([("swap", "a", 0, "b")], (), "no video of the manifest, 'clip_0' first, is in --pairs"),
         ([("swap", "clip_0", 0, "clip_1")], ("--copies", 2), "leave out --copies"),
@@ -273,7 +273,7 @@ def test_a_scene_that_does_not_exist_leaves_the_clip_out(tmp_path):
     (row,) = stand_ins.read_csv(tmp_path / "hat_swap.csv")
     assert (row["id"], row["scene"]) == ("clip_0", "clip_1")
     failed = (tmp_path / "hat_swap.failed.tsv").read_text()
-    assert "clip_2\tclip_9, whose scene it should get, has no emptied scene" in failed
+    assert "clip_2\tthe video clip_9, whose scene --pairs gives it, has no emptied scene" in failed
     table(tmp_path, ("swap", "clip_0", 0, "clip_3"))
     assert hat_world.run(tmp_path, out, "--pairs", pairs, "--sets", "swap") == 2
 

@@ -13,8 +13,8 @@ repository of DEVIAS those of UCF101, too (filelist/hat).
     OUT/<dataset>_hat_videos_masks.csv     id,path: the folder of each video's masks
     OUT/<dataset>_hat_videos_pairs.csv     set,id,copy,scene: the swaps of the lists
 
-HAT mixes persons and scenes while a network is tested. The clips of human-only and swaps are made
-from these files by `albar synthesize hat`; the command is printed.
+HAT mixes persons and scenes at test time. Here, `albar synthesize hat` makes the human-only clips
+and the swaps from these files; its command is printed.
 
 https://github.com/princetonvisualai/HAT, https://github.com/KHU-VLL/DEVIAS
 """
@@ -33,7 +33,7 @@ from albar_jax.terminal.escapes import shell_line
 
 # HAT was released for these; the names are of our suites.
 DATASETS = ("kinetics400", "ucf101")
-# A pixel shows the person if its probability is larger, of 255.
+# A pixel shows the person if its value, a probability times 255, is larger.
 _ABOVE = 128
 
 # Rows (set, id of the person's video, copy, id of the scene's video).
@@ -71,8 +71,11 @@ def read(videos: Path, *, out: Path, dataset: str, lists: Path | None = None) ->
 
     notes = [*persons.notes, _command(out, dataset, has_pairs=bool(pairs))]
     if unknown:
-        notes.insert(0, f"{len(unknown)} swaps of no video in {sources.file} are left out, ")
-        notes[0] += some(unknown)
+        notes.insert(
+            0,
+            f"{len(unknown)} swaps of videos that are not in {sources.file} are left out, "
+            f"{some(unknown)}",
+        )
     tables = {"masks.csv": lambda ids: _table(("id", "path"), _rows(masks, ids))}
     if pairs:
         tables["pairs.csv"] = lambda ids: _table(("set", "id", "copy", "scene"), _known(pairs, ids))
@@ -127,7 +130,7 @@ def _list(
     notes = []
     if others:
         notes.append(
-            f"{len(others)} videos of no video in {sources.file} are left out, {some(others)}"
+            f"{len(others)} videos that are not in {sources.file} are left out, {some(others)}"
         )
     return Listing(items, sources.classes, missing, notes)
 

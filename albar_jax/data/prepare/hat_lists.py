@@ -125,15 +125,15 @@ def read_list(path: Path) -> Swaps:
     """
     content = inert_pickle.read(path)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"{path} is not a list of HAT: it is no dict of swaps")
+        raise UserError(f"{path} is not a list of HAT, a dict of swaps; download it again")
 
     swaps = {}
     for person, swap in content.items():
         is_swap = isinstance(swap, list) and len(swap) == 3 and isinstance(swap[0], str)
         if not isinstance(person, str) or not is_swap:
             raise UserError(
-                f"{path} is not a list of HAT: the swap of {str(person)[:50]!r} is not a video, "
-                "its number of frames and its class"
+                f"{path} is not a list of HAT, because the swap of {str(person)[:50]!r} is not a "
+                "video, its number of frames and its class; download it again"
             )
         swaps[_name(person)] = _name(swap[0])
     return swaps

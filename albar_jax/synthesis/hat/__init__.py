@@ -10,10 +10,10 @@
 
 Each set has its manifest, its contact sheet (.png) and a table of the videos that have no clips
 (.failed.tsv). A removed person is replaced, pixel by pixel, by the median of the frames in which
-the pixel was free; pixels that never were are inpainted. A scene is scaled until its short side has
-the length of the short side of the person's frames. The person is moved to where the person of the
-scene was, but not beyond the edge. With several shards, give the command twice: the clips need the
-scenes of all shards.
+the pixel was free; pixels that were never free are inpainted. A scene is scaled until its short
+side is as long as the short side of the person's frames. The person is moved to where the person of
+the scene was, but not beyond the edge. With several shards, run the command of each twice: the
+clips need the scenes of all shards.
 
 (Chung, Wu and Russakovsky, Enabling Detailed Action Recognition Evaluation Through Video Dataset
 Augmentation, NeurIPS 2022)

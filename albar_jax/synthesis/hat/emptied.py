@@ -22,12 +22,12 @@ class Emptied:
 
     Attributes:
       size: (frames, height, width).
-      centre: center of mass of the person; see `fitting.centre`.
+      center: center of mass of the person, as shares of height and width; see `fitting.center`.
       read: returns the frames with these numbers, uint8 RGB (N, H, W, 3).
     """
 
     size: Size
-    centre: tuple[float, float]
+    center: tuple[float, float]
     read: Callable[[np.ndarray], UInt8[np.ndarray, "n h w 3"]]
 
 
@@ -54,11 +54,11 @@ def open_emptied(
     given = scenes.given.get(source.id)
     with open_video(source.path) as video:
         masks, frame_ids = foregrounds.masks_of(source.id, source.path, size_of(video))
-        centre = fitting.centre(masks)
+        center = fitting.center(masks)
 
         if given is not None:
             with open_video(given) as emptied:
-                yield Emptied(size_of(emptied), centre, emptied.read)
+                yield Emptied(size_of(emptied), center, emptied.read)
             return
 
         picture = scenes.picture(number, masks.shape[1:])
@@ -68,4 +68,4 @@ def open_emptied(
             removed = pixels.grow(masks[numbers], widen)
             return empty(video.read(frame_ids[numbers]), removed, picture)
 
-        yield Emptied(masks.shape, centre, read)
+        yield Emptied(masks.shape, center, read)

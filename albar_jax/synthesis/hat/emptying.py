@@ -38,8 +38,9 @@ def find_scene(
 ) -> Scene:
     """Computes the scene of a video without its person.
 
-    Each pixel has the median over the frames in which it is not removed, per color; of an even
-    number of frames the smaller middle value. Pixels that are removed in all frames are inpainted.
+    Each pixel has the median over the frames in which it is not removed, per color. For an even
+    number of frames, this is the smaller of the two middle values. Pixels that are removed in all
+    frames are inpainted.
     (Telea, An Image Inpainting Technique Based on the Fast Marching Method, 2004)
 
     Args:
@@ -57,7 +58,7 @@ def find_scene(
     picture = np.empty((*never.shape, 3), np.uint8)
     colors = picture.reshape(-1, 3)
     covered = removed.reshape(len(removed), -1)
-    # Whole columns of time are needed, so a large video is read once for each group of pixels.
+    # A median needs all frames of a pixel, so a large video is read once for each group of pixels.
     step = max(1, _BYTES // (3 * len(frame_ids)))
     for start in range(0, len(colors), step):
         pixels = slice(start, start + step)

@@ -4,13 +4,13 @@ The clip has as many frames as the person's video, and the shape of the scene.
 
 - Length: the scene plays once from its start to its end. Frame i of N gets the scene's frame
   round(i M / N) of M. So a shorter scene repeats frames, and a longer one loses some.
-- Size: the scene is scaled until its short side has the length of the short side of the person's
+- Size: the scene is scaled until its short side is as long as the short side of the person's
   frames. The person keeps its size.
-- Place: in the first frames that show them, the centers of mass of both persons coincide. Then the
-  person is moved back as far as no frame cuts it off at an edge that it did not reach before. A
-  person whose path is longer than the scene is placed in the middle.
+- Place: in the first frames that show them, the centers of mass of both persons coincide. If an
+  edge of the scene would then cut the person off in some frame, it is moved back into the scene. A
+  person whose path does not fit into the scene is placed in the middle.
 
-HAT's program has the same rules, but cuts off a person at the edges.
+HAT's program has the same rules, but cuts the person off at the edges.
 (mmaction2/mmaction/datasets/actionswap_dataset.py)
 """
 
@@ -55,7 +55,7 @@ def scaled_size(person: tuple[int, int], scene: tuple[int, int], frames: int) ->
         check_picture(height, width)
         DEFAULT.check_pixels(frames, height, width)
     except BudgetError as error:
-        raise NoMask(f"its scene, scaled to its size, is too large: {error}") from error
+        raise NoMask(f"the scene, scaled to the person's frames, is too large: {error}") from error
     return height, width
 
 
@@ -72,7 +72,7 @@ def resize(
     )
 
 
-def centre(masks: Bool[np.ndarray, "t h w"]) -> tuple[float, float]:
+def center(masks: Bool[np.ndarray, "t h w"]) -> tuple[float, float]:
     """Returns the center of mass of a person in the first frame that shows it.
 
     Args:
@@ -101,7 +101,7 @@ def find_shift(
     """
     path = bounding_box(np.asarray(masks.any(axis=0)))
     shift = []
-    for axis, here in enumerate(centre(masks)):
+    for axis, here in enumerate(center(masks)):
         wanted = round(target[axis] * size[axis] - here * masks.shape[axis + 1])
         start, stop = path[axis].start, path[axis].stop
         # The person stays in the frame as long as its path fits.
@@ -117,7 +117,7 @@ def move(pictures: np.ndarray, shift: tuple[int, int], size: tuple[int, int]) ->
 
     Args:
       pictures: array (T, H, W, ...).
-      shift: rows to move down, and columns to move to the right; negative for the other ways.
+      shift: rows to move down, and columns to move to the right; negative for up and left.
       size: (height, width) of the result.
 
     Returns:

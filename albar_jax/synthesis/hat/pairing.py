@@ -82,7 +82,7 @@ def find_pair(scenes: Scenes, video: str, scene: str) -> Pair:
     if own is None:
         raise NoMask("it has no emptied scene")
     if other is None:
-        raise NoMask(f"{scene}, whose scene it should get, has no emptied scene")
+        raise NoMask(f"the video {scene}, whose scene --pairs gives it, has no emptied scene")
     return Pair(other, float(scenes.distances(own)[other]))
 
 

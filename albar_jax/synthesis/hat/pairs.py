@@ -99,7 +99,7 @@ def list_clips(manifest: Manifest, pairs: Pairs, suffix: str) -> list[SourceVide
     if not videos:
         raise UserError(
             f"no video of the manifest, {manifest.ids[0]!r} first, is in --pairs, "
-            f"{next(iter(pairs.scenes))!r} first"
+            f"{next(iter(pairs.scenes))!r} first; give the swaps of this data set"
         )
     return videos
 
@@ -110,7 +110,7 @@ def _check(table: Table, number: int, name: str, copy: int | None) -> None:
     if name not in CHOICES:
         raise UserError(f"{where} has the set {name!r}; give {', '.join(CHOICES)}")
     if copy is None or copy < 0:
-        raise UserError(f"{where} has a copy that is not a number from 0")
+        raise UserError(f"{where} has a copy that is not a number; number the copies from 0")
 
 
 def _digest(scenes: Mapping[str, Mapping[int, str]]) -> str:

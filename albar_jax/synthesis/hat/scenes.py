@@ -198,7 +198,9 @@ def read_scenes(progress: Progress, folder: Path, maker: SceneMaker) -> Scenes:
         never = np.array([float(row["never"]) for row in rows])
         means = np.array([[float(row[name]) for name in _COLORS] for row in rows])
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the record of {folder} is damaged; remove {folder}") from error
+        raise UserError(
+            f"the record of {folder} is damaged; remove {folder} and repeat the command"
+        ) from error
 
     color = np.rint(means.mean(axis=0)).astype(np.uint8)
     content = json.dumps([dict(maker.settings()), rows])

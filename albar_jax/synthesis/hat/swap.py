@@ -78,14 +78,14 @@ class Swap:
         distance = np.mean([float(row["distance"]) for row in rows])
         used = len({row["scene"] for row in rows})
         lines = [
-            f"{used:,} scenes are used; their mean distance to the own scene is {distance:.3f}"
+            f"{used:,} scenes are used; their mean distance to the person's own is {distance:.3f}"
         ]
 
         cut = sum(float(row["kept"]) < 1 for row in rows)
         if cut:
             lines.append(
-                f"note: in {cut:,} clips a part of the person is outside of the scene, whose shape "
-                "differs"
+                f"note: in {cut:,} clips a part of the person is outside the scene, which has another "
+                "shape"
             )
         return lines
 
@@ -117,7 +117,7 @@ class Swap:
         masks = person.masks
         with open_emptied(self.scenes, pair.number, self.foregrounds, self.widen) as scene:
             size = fitting.scaled_size(masks.shape[1:], scene.size[1:], len(masks))
-            shift = fitting.find_shift(masks, scene.centre, size)
+            shift = fitting.find_shift(masks, scene.center, size)
             shown = 0
             with open_clip(folder / clip.file, self.form) as add_frames:
                 for span, background in _backgrounds(scene, size, len(masks)):
