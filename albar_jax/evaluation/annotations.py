@@ -1,4 +1,4 @@
-"""Reads what manifests know of clips besides their class: groups, and classes of backgrounds.
+"""Reads the annotations of clips in manifests: groups, and classes of backgrounds.
 
 A column `group:NAME` of a manifest divides its clips into groups, such as `group:camera`. Its
 values are any text; an empty field belongs to no group. The column `scene_label` of an action swap

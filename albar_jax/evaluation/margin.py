@@ -1,7 +1,7 @@
-"""Decides whether a right answer on a still is a short cut, or no more than a guess.
+"""Decides whether a right answer on a still is a shortcut, or no more than a guess.
 
 Among 8 classes, a still whose class has a probability of 14 % is right by little more than chance.
-A right answer is a short cut only if its probability is at least twice chance, 2 / K. With two
+A right answer is a shortcut only if its probability is at least twice chance, 2 / K. With two
 classes twice chance would be certainty, so the threshold is half-way between chance and 1.
 """
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from albar_jax.evaluation.predictions import Predictions
 
-# Number of times that a probability must exceed chance.
+# A shortcut has at least this many times the probability of chance.
 _TIMES_CHANCE = 2
 
 
 def threshold(num_classes: int) -> float:
-    """Returns the smallest probability of a short cut, above 0 and at most 1.
+    """Returns the smallest probability of a shortcut, above 0 and at most 1.
 
     Args:
       num_classes: K, at least 1.

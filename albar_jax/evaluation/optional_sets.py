@@ -2,7 +2,7 @@
 
 No model needs these sets, so they are no columns of the paper's table:
 
-- static clips (the middle frame of a test clip, repeated) and appearance-free clips,
+- stills (the middle frame of a test clip, repeated) and appearance-free clips,
 - HAT's sets: human only, background only, and action swaps, in which the person of one video acts
   in the scene of a video of another class. (Chung et al., Enabling Detailed Action Recognition
   Evaluation Through Video Dataset Augmentation, NeurIPS 2022 Datasets and Benchmarks)
@@ -24,7 +24,10 @@ from albar_jax.evaluation.suites import Row, Suite
 # Class of the video that a swap's background comes from, by clip id, for each task.
 Scenes = Mapping[str, Mapping[str, int]]
 
-_MARGIN = "whose probability is at least twice chance (2 / K; 0.75 for K = 2)"
+_MARGIN = (
+    "but a still counts as right only if the probability of its class is at least twice chance "
+    "(2 / K; 0.75 for K = 2)."
+)
 _SWAPS = {"hat_swap": "", "hat_swap_close": ", close scene", "hat_swap_far": ", far scene"}
 
 
@@ -96,7 +99,7 @@ def _row(
 
 
 def _stills(suite: Suite) -> list[Row]:
-    """Returns the rows of static clips, and contrasted accuracy without and with a margin."""
+    """Returns the rows of stills, and contrasted accuracy without and with a margin."""
     static = suite.temporal_tasks["static"]
     pair = (suite.iid, static)
     rows = [
@@ -121,7 +124,7 @@ def _stills(suite: Suite) -> list[Row]:
             "needs_motion_margin",
             "Needs the motion, with a margin",
             "up",
-            f"The same, but a still counts only as right with its class {_MARGIN}.",
+            f"The same, {_MARGIN}",
             paired_scores.needs_motion_with_margin,
             pair,
             needs_probs=True,
@@ -129,7 +132,7 @@ def _stills(suite: Suite) -> list[Row]:
     ]
     contrasted = suite.row("contrasted")
     if contrasted is not None:
-        meaning = f"Contrasted, but a still counts only as right with its class {_MARGIN}."
+        meaning = f"Contrasted, {_MARGIN}"
         rows += [
             contrasted,
             _row(
@@ -147,8 +150,8 @@ def _stills(suite: Suite) -> list[Row]:
 
 def _motion(suite: Suite) -> list[Row]:
     meaning = (
-        "Share of the appearance-free clips that are classified correctly: noise moves like the "
-        "clip, and a single frame shows nothing."
+        "Share of the appearance-free clips that are classified correctly: noise that moves as the "
+        "clip does, so that a single frame shows nothing."
     )
     title = "Right from the motion alone"
     return [_row("afd", title, "up", meaning, metrics.accuracy, (f"{suite.iid}_afd",))]
@@ -163,7 +166,7 @@ def _hat(suite: Suite) -> list[Row]:
     rows = []
     for end, (title, goal, change) in shown.items():
         task = f"{suite.name}_{end}"
-        meaning = f"Share classified correctly when {change}."
+        meaning = f"Accuracy when {change}."
         rows.append(_row(end, title, goal, meaning, metrics.accuracy, (task,)))
         rows.append(
             RatioRow(
@@ -189,7 +192,7 @@ def _swaps(suite: Suite, scenes: Scenes) -> list[Row]:
                 end,
                 f"Swap: the human's class{kind}",
                 "up",
-                "Share of the action swaps that get the class of the person's video.",
+                "Share of the action swaps that are classified as the human's video.",
                 metrics.accuracy,
                 (task,),
             )
@@ -199,8 +202,8 @@ def _swaps(suite: Suite, scenes: Scenes) -> list[Row]:
                 f"{end}_scene",
                 f"Swap: the background's class{kind}",
                 "down",
-                "Share of the action swaps that get the class of the background's video: errors "
-                "that are read from the scene.",
+                "Share of the action swaps that are classified as the background's video: errors "
+                "that come from the scene.",
                 functools.partial(paired_scores.names_scene, scenes=scenes.get(task, {})),
                 (task,),
             )

@@ -1,4 +1,4 @@
-"""Scores clips together with another clip of the same video, or with what is known of the scene."""
+"""Scores clips together with another clip of the same video, or with the class of the scene."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,9 @@ def needs_motion(clips: Predictions, stills: Predictions) -> Outcomes:
 
 
 def needs_motion_with_margin(clips: Predictions, stills: Predictions) -> Outcomes:
-    """Returns a hit for each pair with a correct clip whose still is no short cut.
+    """Returns a hit for each pair with a correct clip whose still is no shortcut.
 
-    A still is a short cut if it is correct with a margin; see `margin`.
+    A still is a shortcut if it is correct with a margin; see `margin`.
 
     Raises:
       UserError: no still has the id of a clip, or the two clips of a pair have different labels.

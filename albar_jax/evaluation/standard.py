@@ -1,4 +1,4 @@
-"""Computes the figures that every table of the field has, for each test set of each model."""
+"""Computes the usual figures of a classifier, for each test set of each model."""
 
 import dataclasses
 import itertools
@@ -98,7 +98,7 @@ FIGURES = (
     StandardFigure("top1", "Top-1", "up", 100, metrics.top1),
     StandardFigure("top5", "Top-5", "up", 100, top5),
     StandardFigure("mean_class", "Mean class accuracy", "up", 100, mean_class_accuracy),
-    StandardFigure("ece", "Calibration error", "down", 100, expected_calibration_error),
+    StandardFigure("ece", "ECE", "down", 100, expected_calibration_error),
     StandardFigure("brier", "Brier score", "down", 1, calibration.brier),
 )
 

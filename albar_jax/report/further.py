@@ -17,12 +17,12 @@ from albar_jax.report.reliability import Diagram
 from albar_jax.report.report_data import ReportData
 
 STANDARD_MEANING = (
-    "Top-5 counts a class among the five most probable; a dash for at most five classes. Mean "
-    "class accuracy is the mean over classes of their accuracy. The calibration error is the mean "
-    "distance of accuracy and confidence over clips, in "
-    f"{NUM_BINS} equal bins of the confidence, in percent. The Brier score is the sum over classes "
-    "of (probability − truth)², 0 to 2. Clips without an answer (abstentions) count as wrong; "
-    "calibration and Brier score leave them out."
+    "Top-5 counts a clip as right if its class is among the five most probable ones; it is a dash "
+    "for at most five classes. Mean class accuracy is the accuracy of each class, averaged over "
+    "classes. ECE, the expected calibration error, is the distance of accuracy and confidence in "
+    f"{NUM_BINS} equal bins of the confidence, averaged over clips, in percent. The Brier score is "
+    "the sum over classes of (probability − truth)², 0 to 2, averaged over clips. Clips without an "
+    "answer (abstentions) count as wrong; ECE and Brier score leave them out."
 )
 OPTIONAL_MEANING = (
     "Figures are in percent, mean ± standard deviation over training seeds, with the 95 % "

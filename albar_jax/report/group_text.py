@@ -11,11 +11,11 @@ from albar_jax.report.report_data import ReportData
 
 MEANING = (
     "Accuracy in percent by group, with the 95 % bootstrap interval over source videos. The gap is "
-    "the accuracy of the best group minus that of the worst. Its p-value is the share of "
+    "the accuracy of the best group minus the accuracy of the worst. Its p-value is the share of "
     "permutations of the source videos between the groups with a gap at least as large; Holm's "
     "method corrects it for all tests of the table. The test takes the trained models as given. A "
-    "gap may also come from other classes in a group. – has no test: a source video has clips of "
-    "several groups."
+    "gap may also come from other classes in a group. – was not tested, because a source video has "
+    "clips of several groups."
 )
 _HEADER = ["Test set", "Model", "Average ↑", "Weighted average ↑", "Worst group ↑", "Gap ↓"]
 

@@ -68,7 +68,7 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
 def run_parsed(
     folders: Sequence[str | os.PathLike], out: str, config: Config, *, writes: bool = True
 ) -> int:
-    """Like `run` with a config; uses no device.
+    """Writes the table and the page, as `run` with a config does; uses no device.
 
     Args:
       folders: as for `run`.

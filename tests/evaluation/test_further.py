@@ -94,7 +94,7 @@ def test_names_are_escaped_and_there_are_no_styles(page):
     assert re.findall(r"<svg(?![^>]*aria-label)", page) == []
 
 
-def test_the_reliability_drawing_has_a_bar_for_each_bin_with_a_clip(data, page):
+def test_the_reliability_diagram_has_a_bar_for_each_bin_with_a_clip(data, page):
     diagrams = reliability.diagrams(data.standard)
     assert len(diagrams) == 6
     (bar,) = diagrams[0].bars
@@ -136,7 +136,7 @@ def test_the_terminal_has_the_tables_without_markup(data):
     assert re.search(
         r"Swap: the human's class ↑ +100.0 \[100.0, 100.0\] +0.0 \[0.0, 0.0\]\* +8", text
     )
-    assert "Calibration error ↓" in text
+    assert "ECE ↓" in text
     # The name of a group is text from outside.
     assert f"By {EVIL}" in text
     assert "Gap ↓" in text

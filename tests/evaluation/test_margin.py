@@ -1,4 +1,4 @@
-"""Claim: a right answer on a still is a short cut only if it is twice as probable as chance."""
+"""Claim: a right answer on a still is a shortcut only if it is twice as probable as chance."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_the_threshold_is_twice_chance_and_for_two_classes_half_way_to_certainty
     assert margin.threshold(1) == 1
 
 
-def test_a_probability_at_the_threshold_is_a_short_cut():
+def test_a_probability_at_the_threshold_is_a_shortcut():
     stills = Predictions("abcd", [0, 0, 0, 1], [TIE, LOW, HIGH, HIGH])
     # The last one is wrong, whatever its probability.
     assert margin.is_shortcut(stills).tolist() == [True, False, True, False]
@@ -32,7 +32,7 @@ def test_a_probability_at_the_threshold_is_a_short_cut():
     assert margin.is_shortcut(fifths).tolist() == [True]
 
 
-def test_without_probabilities_every_right_still_is_a_short_cut():
+def test_without_probabilities_every_right_still_is_a_shortcut():
     stills = Predictions("ab", [0, 0], None, [0, 1])
     assert margin.is_shortcut(stills).tolist() == [True, False]
 

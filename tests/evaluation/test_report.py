@@ -296,7 +296,7 @@ def test_a_clip_that_cannot_be_read_has_no_pictures(data):
     assert f"Frames of the moving clip {gone}" not in page
 
     shown = page.count('id="clip-clip_') - 1
-    for part in ("Frames of the moving clip", "The motionless parts of it", "Its still"):
+    for part in ("Frames of the moving clip", "Its motionless parts", "Its still"):
         assert page.count(f'aria-label="{part}') == shown > 0
 
 

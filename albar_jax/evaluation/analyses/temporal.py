@@ -1,4 +1,4 @@
-"""Measures the temporal sensitivity: how predictions change if the frames change.
+"""Measures the temporal sensitivity: how predictions change with the order of the frames.
 
 The frames are reversed, shuffled, or replaced by the middle frame. A model that uses the order of
 the frames must change some of its predictions. A model that keeps all of them never used the order.

@@ -84,8 +84,8 @@ class Swap:
         cut = sum(float(row["kept"]) < 1 for row in rows)
         if cut:
             lines.append(
-                f"note: in {cut:,} clips a part of the person is outside the scene, which has another "
-                "shape"
+                f"note: in {cut:,} clips a part of the person is outside the scene, which has "
+                "another shape"
             )
         return lines
 
