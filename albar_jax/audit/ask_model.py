@@ -28,15 +28,30 @@ _UNFINISHED = "unfinished_answers"
 def ask_model(
     settings: Settings, prepared: Prepared, tests: AskedSets, folder: Path
 ) -> dict[str, str]:
-    """Asks a model and writes its predictions; returns the videos that cannot be read."""
+    """Asks a model and writes its predictions.
+
+    Args:
+      settings: the settings of the command.
+      prepared: the model.
+      tests: the test sets.
+      folder: folder for its predictions.
+
+    Returns:
+      The reason of each video that cannot be read, by path.
+
+    Raises:
+      UserError: an answer of the model is invalid, or no clip can be read.
+      StorageError: the system failed to read a file that may be intact.
+    """
     model = prepared.opened(settings)
     match = prepared.match
     check = AnswerCheck(prepared.folder, len(match.target))
     keeps = settings.keeps_answers and model.keeps_answers
     if settings.keeps_answers and not keeps:
         notify(
-            f"note: the weights of {prepared.folder} are not known, so later commands ask it "
-            "again; give its function an attribute `fingerprint`, a text that changes with them"
+            f"note: the weights of {prepared.folder} are not known, so its answers are not cached "
+            "for later commands; give its function an attribute `fingerprint`, a text that changes "
+            "with the weights"
         )
     cache = inside(settings.out, _UNFINISHED)
     if keeps:

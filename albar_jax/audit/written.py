@@ -82,7 +82,14 @@ def write(
 
 
 def views_in_words(sampling: Sampling, views: int, match: ClassMatch, task: str) -> str:
-    """Describes the views of a test set, as in "1 clip of 16 frames at 15 per second"."""
+    """Describes the views of a test set, as in "1 clip of 16 frames at 15 per second".
+
+    Args:
+      sampling: the frames that the model wants.
+      views: clips of a video whose answers are averaged.
+      match: the classes of the model; a subset is described, too.
+      task: the test set.
+    """
     if isinstance(sampling, SpecifiedClips):
         text = sampling.in_words(task)
     else:

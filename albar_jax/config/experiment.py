@@ -335,8 +335,8 @@ class ViewsConfig:
 class EvalConfig:
     """The test sets, and the views of a test video. Validation uses the same views.
 
-    The sections `iid`, `bias` and `conflfg` replace the views for the data set's own test split
-    with its optional sets, for all other test sets, and for Confl-FG.
+    The section `iid` replaces the views for the data set's own test split and the optional sets,
+    `conflfg` for Confl-FG, and `bias` for all other test sets.
     """
 
     suite: Annotated[str, OneOf(tuple(SUITES))] = field(
@@ -358,8 +358,8 @@ class EvalConfig:
     )
     temporal_tests: bool = field(
         False,
-        "Whether to test the test split also with its frames reversed, shuffled, and with the "
-        "middle frame repeated.",
+        "Whether to test the test split also with its frames reversed, with its frames shuffled, "
+        "and with its middle frame repeated.",
     )
     static_validation: bool = field(
         False,

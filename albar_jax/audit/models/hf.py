@@ -1,10 +1,10 @@
 """Asks a video classifier of Hugging Face's transformers, `hf:FOLDER` or `hf:NAME`.
 
-VideoMAE, TimeSformer, ViViT, V-JEPA 2 and the other architectures of
-`AutoModelForVideoClassification`, with their own processors. A folder is what `save_pretrained` of
-the model and of its processor write, and works offline; a name is downloaded from the Hub, with the
+The model may be VideoMAE, TimeSformer, ViViT, V-JEPA 2 or any other architecture of
+`AutoModelForVideoClassification`, with its own processor. A folder holds what `save_pretrained` of
+the model and of its processor wrote, and works offline. A name is downloaded from the Hub, with the
 option `revision`. Clips have the frames of the config, at the rate of the published evaluation. The
-outputs are the classes `id2label` of the config, or those of `classes`.
+outputs are the classes `id2label` of the config, or the classes of `classes`.
 
 No code of a repository is run, and weights are never unpickled.
 """
@@ -90,9 +90,9 @@ def open(location: str, options: Options) -> HuggingFaceModel:
 def sampling_of(config: Any) -> Sampling:
     """Returns the frames of a config and the rate of the published evaluation.
 
-    The rates are those of the papers on Kinetics: VideoMAE 16 frames, every fourth; ViViT 32, every
-    second; TimeSformer and V-JEPA 2 by their number of frames. Models of Something-Something and
-    other architectures see frames that are spread evenly over the video.
+    The rates are from the papers, for Kinetics: every fourth frame for VideoMAE, every second one
+    for ViViT. For TimeSformer and V-JEPA 2 they depend on the number of frames. Models of
+    Something-Something and other architectures see frames that are spread evenly over the video.
     """
     frames = getattr(config, "num_frames", None) or config.frames_per_clip
     strides = {
@@ -143,7 +143,7 @@ def _classes(config: Any, options: Options, location: str) -> tuple[str, ...] | 
     if named is not None or not is_placeholder:
         return named or own
     notify(
-        f"note: the config of hf:{location} does not name its classes; they are taken for those of "
-        "the test set, in their order, unless ?classes=FILE names them"
+        f"note: the config of hf:{location} does not name its classes; without ?classes=FILE they "
+        "are assumed to be the classes of the test set, in the same order"
     )
     return None

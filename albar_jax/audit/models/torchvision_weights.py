@@ -35,7 +35,13 @@ class Weights:
 
 
 def load_random(make: Make, classes: Sequence[str], seed: int) -> Weights:
-    """Returns a network with random weights."""
+    """Returns a network with random weights.
+
+    Args:
+      make: makes the network.
+      classes: names of its classes.
+      seed: random seed.
+    """
     # Restores the random state of the rest of the program.
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
