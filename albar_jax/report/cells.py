@@ -132,7 +132,7 @@ def table_of(results: Results) -> list[list[str]]:
     """Returns the header and all lines, without columns that say nothing.
 
     Seeds are shown if a model has several, or if the paper's models are shown. The cost is shown if
-    that of a model is known.
+    it is known for a model.
     """
     hidden = set()
     if not has_seeds(results):
