@@ -132,6 +132,18 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(videomae, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_every_field_of_a_config_that_changes_answers_is_in_the_fingerprint(videomae):
+    before = open_model(f"hf:{videomae}")
+    changed(videomae, id2label=dict(enumerate("abc")))
+    assert open_model(f"hf:{videomae}").fingerprint == before.fingerprint
+
+    # The weights stay as they are.
+    changed(videomae, num_attention_heads=4)
+    after = open_model(f"hf:{videomae}")
+    assert np.abs(after.answer(clips())[0] - before.answer(clips())[0]).max() > 1e-4
+    assert after.fingerprint != before.fingerprint
+
+
 def changed(folder, **fields):
     """Changes fields of the config of a folder."""
     path = folder / "config.json"

@@ -9,6 +9,7 @@ outputs are the classes `id2label` of the config, or the classes of `classes`.
 No code of a repository is run, and weights are never unpickled.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,10 @@ _CLASSES_OF_SOMETHING = 174
 # TimeSformer's 8x32, 16x16 (HR) and 96x4 (L).
 _STRIDES_OF_TIMESFORMER = {8: 32, 16: 16, 96: 4}
 _SPAN_OF_VJEPA2 = 64
+# Fields of a config that change no answer.
+_UNUSED = frozenset(
+    ("_name_or_path", "architectures", "dtype", "id2label", "label2id", "transformers_version")
+)
 
 
 class HuggingFaceModel:
@@ -50,7 +55,7 @@ class HuggingFaceModel:
             "hf",
             [],
             transformers.__version__,
-            config.model_type,
+            _settings(config),
             self._network.digest,
             self._network.dtype,
             self.sampling,
@@ -123,6 +128,13 @@ def _import() -> Any:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
+
+
+def _settings(config: Any) -> str:
+    """Returns all fields of a config that may change answers: many are no weights."""
+    content = config.to_dict()
+    used = {name: value for name, value in content.items() if name not in _UNUSED}
+    return json.dumps(used, sort_keys=True, default=str)
 
 
 def _classes(config: Any, options: Options, location: str) -> tuple[str, ...] | None:
