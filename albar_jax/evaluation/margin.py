@@ -32,7 +32,7 @@ def is_shortcut(predictions: Predictions) -> np.ndarray:
     if predictions.probs is None:
         return is_right
 
-    num_classes = predictions.probs.shape[1]
+    num_classes = predictions.num_choices()
     prob_of_label = predictions.probs[np.arange(len(predictions)), predictions.labels]
     # Probabilities are float32, so a threshold of float64 would exclude exact ties.
     return is_right & (prob_of_label >= np.float32(threshold(num_classes)))

@@ -79,6 +79,20 @@ class Predictions:
         """Clips for which the model gave no answer, bool (N,)."""
         return self.pred == ABSTAINED
 
+    def num_choices(self) -> int:
+        """Returns the number of classes that the model chose from, 1 to K.
+
+        These are the classes with a clip, and those with a probability above 0 for some clip. A
+        model that is asked about a subset of the classes gives 0 to the others. Needs
+        probabilities.
+        """
+        if self.probs is None:
+            raise ValueError("there are no probabilities")
+        # The comparison with the NaN of an abstention is False.
+        is_chosen = (self.probs > 0).any(axis=0)
+        is_chosen[self.labels] = True
+        return int(is_chosen.sum())
+
     def with_left_out(self, clips: Mapping[str, int]) -> "Predictions":
         """Returns a copy in which all `clips` (id -> class) without a prediction are left out."""
         predicted = set(self.ids)

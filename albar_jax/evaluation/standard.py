@@ -62,9 +62,9 @@ def top5(predictions: Predictions) -> float | None:
     Of equally probable classes, the first comes first. A correct predicted class always counts.
 
     Returns:
-      None without probabilities, or for at most five classes.
+      None without probabilities, or if the model chose from at most five classes.
     """
-    if predictions.probs is None or predictions.probs.shape[1] <= _NUM_TOP:
+    if predictions.probs is None or predictions.num_choices() <= _NUM_TOP:
         return None
 
     probs = predictions.probs

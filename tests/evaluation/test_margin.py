@@ -32,6 +32,19 @@ def test_a_probability_at_the_threshold_is_a_shortcut():
     assert margin.is_shortcut(fifths).tolist() == [True]
 
 
+def test_chance_in_a_subset_of_the_classes_is_that_of_the_subset():
+    # Answers among the first two of eight classes: the threshold is 0.75.
+    ends = [0.0] * 6
+    probs = [[0.7, 0.3, *ends], [0.8, 0.2, *ends], [0.4, 0.6, *ends], [np.nan] * 8]
+    stills = Predictions("abcd", [0, 0, 1, 0], probs, [0, 0, 1, -1])
+    assert stills.num_choices() == 2
+    assert margin.is_shortcut(stills).tolist() == [False, True, False, False]
+
+    # A class with a clip counts, however small its probability.
+    certain = Predictions("ab", [0, 3], [[1, 0, 0, 0]] * 2)
+    assert certain.num_choices() == 2
+
+
 def test_without_probabilities_every_right_still_is_a_shortcut():
     stills = Predictions("ab", [0, 0], None, [0, 1])
     assert margin.is_shortcut(stills).tolist() == [True, False]

@@ -33,6 +33,9 @@ def test_an_abstention_is_not_among_five():
 def test_top5_needs_probabilities_of_more_than_five_classes():
     assert standard.top5(Predictions("a", [0], [[0.2] * 5])) is None
     assert standard.top5(Predictions("a", [0], None, [0])) is None
+    # Five classes in common with a test set of seven.
+    subset = [[0.3, 0.2, 0.2, 0.2, 0.1, 0, 0], [0.1, 0.2, 0.2, 0.2, 0.3, 0, 0]]
+    assert standard.top5(Predictions("ab", [0, 0], subset)) is None
 
 
 def test_each_class_with_a_clip_counts_once():
