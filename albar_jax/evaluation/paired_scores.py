@@ -81,14 +81,16 @@ def names_scene(predictions: Predictions, scenes: Mapping[str, int]) -> Outcomes
     Args:
       predictions: predictions for action swaps.
       scenes: class of the video that the background comes from, by id. Clips without one do not
-        count.
+        count, and neither do clips with a background of their own class.
 
     Returns:
       The outcomes; None if no clip has such a class.
     """
     rows, unknown = [], []
-    for row, clip in enumerate(predictions.ids):
-        if clip in scenes:
+    for row, (clip, label) in enumerate(
+        zip(predictions.ids, predictions.labels.tolist(), strict=True)
+    ):
+        if scenes.get(clip, label) != label:
             rows.append(row)
         else:
             unknown.append(clip)

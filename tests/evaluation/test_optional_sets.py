@@ -165,6 +165,18 @@ def test_a_swap_names_the_human_the_background_or_neither():
     assert 0 <= low < 40 < high <= 100
 
 
+def test_a_background_of_the_humans_own_class_is_no_error():
+    swaps = chosen(a=(0, 0), b=(1, 2), c=(2, 2), d=(3, 3))
+    scenes = {"a": 1, "b": 2, "c": 2, "d": 3}
+    shown = table(
+        {"quickstart_hat_swap": swaps, "quickstart": ORIGINAL}, {"quickstart_hat_swap": scenes}
+    )
+    (summary,) = shown.summaries
+    assert summary.mean["hat_swap_scene"] == 50
+    count = count_clips_over_seeds(shown.suite.row("hat_swap_scene"), summary)
+    assert (count.tested, count.left_out) == (2, 2)
+
+
 def test_without_classes_of_the_backgrounds_only_the_human_is_known():
     shown = table({"quickstart_hat_swap": ORIGINAL, "quickstart": ORIGINAL})
     assert shown.summaries[0].mean["hat_swap"] == 60
@@ -197,18 +209,18 @@ def test_results_json_and_markdown_have_the_second_table():
     data = ReportData(
         results.summarise(QUICKSTART, [run, other]),
         ("p", "q", "r", "s"),
-        annotations={"quickstart_hat_swap": Annotations(scenes={"a": 0, "c": 0})},
+        annotations={"quickstart_hat_swap": Annotations(scenes={"c": 0})},
     )
     content = outputs.to_json(data)["optional"]
 
     assert [row["name"] for row in content["rows"]] == ["hat_swap", "hat_swap_scene"]
     assert content["models"][0]["rows"] == {"hat_swap": 60.0, "hat_swap_scene": 100.0}
-    assert content["models"][0]["clips"]["hat_swap_scene"] == {"tested": 2, "left_out": 3}
+    assert content["models"][0]["clips"]["hat_swap_scene"] == {"tested": 1, "left_out": 4}
     assert content["comparisons"][0]["rows"]["hat_swap"]["p_adjusted"] == 1
     assert content["comparison_test"].startswith("by a paired permutation test")
 
     text = outputs.markdown(data)
     assert "| Swap: the background's class ↓ | 100.0 [100.0, 100.0] |" in text
-    assert "| 2 of 5 |" in text
+    assert "| 1 of 5 |" in text
     assert "Views of a test video: not known." in text
     assert "| Swap: the human's class ↑ | +0.0 (p = 1.000) |" in text
