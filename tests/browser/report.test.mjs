@@ -42,6 +42,21 @@ test("a heading sorts by mouse and keyboard, and says so", async () => {
   assert.deepEqual((await column("#results table", 1)).slice(0, 2), ["ce", "albar"]);
 });
 
+test("a bound sorts as its number, and a dash stays at the end", async () => {
+  const place = await page.$$eval("#groups .sortable", ([table]) => {
+    const place = table.tHead.rows[0].cells.length - 1;
+    const texts = ["0.040", "< 0.001", "\u2013", "1,000"];
+    [...table.tBodies[0].rows].forEach((row, at) => (row.cells[place].textContent = texts[at % 4]));
+    return place;
+  });
+  const table = page.locator("#groups .sortable").first();
+  await table.locator("th", { hasText: /^p$/ }).getByRole("button").click();
+  const shown = await table.locator("tbody tr").evaluateAll((rows, at) => rows.map((row) => row.cells[at].textContent), place);
+  const order = ["< 0.001", "0.040", "1,000", "\u2013"];
+  assert.ok(new Set(shown).size === 4);
+  assert.deepEqual(shown, [...shown].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+});
+
 test("filters leave the clips of a class, a model and a verdict, and are kept in the link", async () => {
   const all = await shownCards();
   assert.ok(new Set(all).size > 2);

@@ -1,10 +1,10 @@
 // Turns the headings of the tables into buttons that sort.
 {
-  // Row headings are text, all other cells are numbers; a dash is NaN.
+  // Row headings are text, all other cells are numbers, such as "< 0.001"; a dash is NaN.
   const key = (row, column) => {
     const cell = row.cells[column];
     const text = cell.textContent.trim();
-    return cell.tagName === "TH" ? text : Number.parseFloat(text.replace("−", "-").replaceAll(",", ""));
+    return cell.tagName === "TH" ? text : Number.parseFloat(text.replace("−", "-").replace(/[,<]/g, ""));
   };
 
   const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
