@@ -13,6 +13,9 @@ from albar_jax.audit.read_ahead import read_ahead
 from albar_jax.audit.reading import HeldClip, Job, Read, Reader
 from albar_jax.terminal.escapes import notify, printable
 
+# Bytes of the clips in a batch. Whole videos may be much larger than clips of a few frames.
+_MOST_BYTES = 1 << 31
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Asked:
@@ -48,6 +51,7 @@ def ask(
     *,
     batch_size: int,
     threads: int,
+    is_resumed: bool = True,
 ) -> Asked:
     """Asks a model about the clips of all videos whose answers are not kept.
 
@@ -61,8 +65,10 @@ def ask(
       jobs: the videos.
       kept: the answers so far; new ones are added.
       check: checks the answers.
-      batch_size: clips in a batch. The last one is filled up with copies of its last clip.
+      batch_size: clips in a batch. A batch with fewer clips is filled up with copies of its last
+        clip: the last one, and batches of clips that would not fit into memory together.
       threads: number of threads that read.
+      is_resumed: whether the command can be repeated after it was stopped, for its message.
 
     Raises:
       UserError: an answer of the model is invalid.
@@ -81,7 +87,8 @@ def ask(
                 bar.update(len(read.job.questions))
             batches.finish()
     except BaseException:
-        notify(f"{model.name}: stopped after {bar.n} of {total} clips; answers so far are kept")
+        text = f"{model.name}: stopped after {bar.n} of {total} clips"
+        notify(f"{text}; answers so far are kept" if is_resumed else text)
         raise
 
     return _asked(done, kept, batches.num_asked)
@@ -98,13 +105,17 @@ class _Batches:
         self._size = size
         # Key -> path of the video, and the clip.
         self._waiting: dict[str, tuple[str, HeldClip]] = {}
+        self._num_bytes = 0
 
     def add(self, read: Read) -> None:
         """Adds the clips of a video; those of equal content are asked once."""
         for key, clip in read.clips.items():
-            if key in self._kept:
+            if key in self._kept or key in self._waiting:
                 continue
-            self._waiting.setdefault(key, (read.job.path, clip))
+            if self._waiting and self._num_bytes + clip.nbytes > _MOST_BYTES:
+                self._ask()
+            self._waiting[key] = (read.job.path, clip)
+            self._num_bytes += clip.nbytes
             if len(self._waiting) == self._size:
                 self._ask()
 
@@ -124,6 +135,7 @@ class _Batches:
             self._check.check(answer, path)
         self._kept.add(list(self._waiting), answers)
         self._waiting.clear()
+        self._num_bytes = 0
         self.num_asked += num_clips
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-from albar_jax.audit import asked_sets, written
+from albar_jax.audit import asked_sets, kept_answers, written
 from albar_jax.audit.answers import AnswerCheck
 from albar_jax.audit.ask import Asked, ask
 from albar_jax.audit.asked_sets import AskedSets
@@ -58,7 +58,15 @@ def ask_model(
         cache = settings.cache or inside(settings.out, _ANSWERS)
 
     command = command_of(settings.out)
+    if not settings.keeps_answers:
+        # An interrupted command may have left some.
+        kept_answers.forget(cache, model.fingerprint)
     kept = KeptAnswers(cache, model.fingerprint, command, check.is_valid)
+    if not keeps and len(kept):
+        notify(
+            f"note: {prepared.folder} gave {len(kept):,} answers before a command was interrupted; "
+            "if its weights have changed since then, ask again with --no-cache"
+        )
     with kept:
         asked = _ask(settings, model, tests, match, kept, check)
 
@@ -72,7 +80,7 @@ def ask_model(
     written.write(folder, tests, asked.answers, match, views)
     # The predictions come first: a kill in between only repeats this.
     if not keeps:
-        kept.forget()
+        kept_answers.forget(cache, model.fingerprint)
         with contextlib.suppress(OSError):
             cache.rmdir()
     show(f"{prepared.folder}: {asked.in_words()}")
@@ -107,4 +115,13 @@ def _ask(
     budget = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
     reader = Reader(sampling, settings.views, kept.__contains__, loader.decoder, budget)
     jobs = asked_sets.questions(tests, match.common)
-    return ask(model, reader, jobs, kept, check, batch_size=batch_size, threads=settings.threads)
+    return ask(
+        model,
+        reader,
+        jobs,
+        kept,
+        check,
+        batch_size=batch_size,
+        threads=settings.threads,
+        is_resumed=settings.keeps_answers,
+    )

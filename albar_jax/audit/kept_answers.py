@@ -42,10 +42,10 @@ class KeptAnswers:
         self, folder: Path, fingerprint: str, command: str, is_valid: Callable[[Answer], bool]
     ):
         name = fingerprint[:_DIGITS]
-        self._folder = own_folder(folder, name)
+        folder_of_model = own_folder(folder, name)
         self._path = inside(folder, name, f"{_short(command)}.jsonl")
         self._answer_of: dict[str, Answer] = {}
-        for path in sorted(self._folder.glob("*.jsonl")):
+        for path in sorted(folder_of_model.glob("*.jsonl")):
             for key, answer in read(path):
                 if is_valid(answer):
                     self._answer_of[key] = answer
@@ -79,9 +79,13 @@ class KeptAnswers:
         with naming(self._path):
             self._file.write(seal(entry))
 
-    def forget(self) -> None:
-        """Removes the files of this model."""
-        remove_folder(self._folder)
+    def __len__(self) -> int:
+        return len(self._answer_of)
+
+
+def forget(folder: Path, fingerprint: str) -> None:
+    """Removes the answers of a model from a folder, if it has some."""
+    remove_folder(inside(folder, fingerprint[:_DIGITS]))
 
 
 def command_of(out: Path) -> str:

@@ -74,6 +74,8 @@ def prepare(
         # Several models may not fit into memory together.
         held = model if len(named) == 1 else None
         prepared.append(Prepared(each, folder, match, held))
+        # Frees its memory before the next one is opened.
+        del model
 
     named_models.check_different([(model.folder, model.named) for model in prepared])
     return prepared

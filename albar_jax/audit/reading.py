@@ -62,6 +62,11 @@ class HeldClip:
     frames: UInt8[np.ndarray, "n h w 3"]
     places: Int[np.ndarray, " t"]
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of the clip, in bytes."""
+        return len(self.places) * self.frames[0].nbytes
+
     def array(self) -> UInt8[np.ndarray, "t h w 3"]:
         """Returns the clip, contiguous in memory."""
         if np.array_equal(self.places, np.arange(len(self.frames))):
@@ -194,8 +199,9 @@ def _key(digest: str, rule: str) -> str:
 
 
 def _rule(spec: ClipSpec, question: Question) -> str:
-    # A limit does not change a clip.
-    rule = str(dataclasses.replace(spec, budget=DEFAULT))
+    # Pictures are reduced to meet the limit on pixels. Other limits do not change a clip.
+    budget = dataclasses.replace(DEFAULT, pixels=spec.budget.pixels)
+    rule = str(dataclasses.replace(spec, budget=budget))
     # The row determines the permutation.
     return f"{rule} {question.row}" if spec.order == "shuffled" else rule
 

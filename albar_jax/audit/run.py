@@ -13,9 +13,13 @@ from albar_jax.audit.settings import Settings
 from albar_jax.config import Config, parse
 from albar_jax.data import unreadable
 from albar_jax.errors import UserError
-from albar_jax.storage.inside import own_folder
+from albar_jax.evaluation.audit import names_and_seeds, run_folders
+from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
 from albar_jax.wiring import run_audit
+
+# The folder of the answers of all models, in the folder of the results.
+_PREDICTIONS = "predictions"
 
 
 def run(settings: Settings) -> int:
@@ -32,18 +36,38 @@ def run(settings: Settings) -> int:
         tests = asked_sets.find(config, names_missing=settings.videos is None)
         folders = list(settings.predictions)
         prepared = prepare(settings, named, tests, names, folders)
+        asked = [inside(out, _PREDICTIONS, model.folder) for model in prepared]
+        folders = _check_folders(folders, asked, tests.config)
 
         failures: dict[str, str] = {}
         for model in prepared:
-            folder = own_folder(out, "predictions", model.folder)
+            folder = own_folder(out, _PREDICTIONS, model.folder)
             failures |= ask_model(settings, model, tests, folder)
-            folders.append(folder)
 
         # Videos that were unreadable in an earlier command have been tried again.
         (out / unreadable.FILE).unlink(missing_ok=True)
         unreadable.report(failures, out)
 
     return run_audit.run_parsed(folders, str(settings.out), tests.config)
+
+
+def _check_folders(given: Sequence[Path], asked: Sequence[Path], config: Config) -> list[Path]:
+    """Returns the folders of predictions of all runs; finds mistakes before a model is asked.
+
+    Args:
+      given: folders of predictions that exist.
+      asked: folders of the predictions to come; they replace given ones.
+      config: config of the test sets.
+
+    Raises:
+      UserError: predictions contradict the test sets, or two runs have the same name and seed.
+    """
+    new = {folder.resolve() for folder in asked}
+    existing = [folder for folder in run_folders(given) if folder.resolve() not in new]
+    names_and_seeds([*existing, *asked])
+    if existing:
+        run_audit.check(existing, config)
+    return [*existing, *asked]
 
 
 def _with_tests(

@@ -63,17 +63,13 @@ def read_audit(
     Raises:
       UserError: no file belongs to a benchmark, a file is malformed, or runs contradict each other.
     """
-    files_of: dict[Path, list[Path]] = {}
-    for folder in folders:
-        for run_folder in _run_folders(Path(folder)):
-            files_of[run_folder] = _csv_files(run_folder)
-
+    files_of = {folder: _csv_files(folder) for folder in run_folders(folders)}
     paths = list(itertools.chain.from_iterable(files_of.values()))
     chosen = _choose_suite({path.stem for path in paths}, suite, folders)
 
     runs = []
-    for folder, name in zip(files_of, _distinct_names(list(files_of)), strict=True):
-        runs.append(_read_run(folder, files_of[folder], name, chosen))
+    for folder, (name, seed) in zip(files_of, names_and_seeds(list(files_of)), strict=True):
+        runs.append(_read_run(folder, files_of[folder], name, seed, chosen))
     _check_labels(runs)
 
     tasks = chosen.every_task
@@ -84,6 +80,38 @@ def read_audit(
 def folder_name(name: str, seed: int) -> str:
     """Returns the name of the folder of a run's predictions, which `read_audit` understands."""
     return f"{name}_seed{seed}"
+
+
+def run_folders(folders: Sequence[str | os.PathLike]) -> list[Path]:
+    """Returns the folder of each run, given folders of runs or folders of such folders.
+
+    Raises:
+      UserError: a folder does not exist, or has no CSV file.
+    """
+    found: dict[Path, None] = {}
+    for folder in folders:
+        found |= dict.fromkeys(_run_folders(Path(folder)))
+    return list(found)
+
+
+def names_and_seeds(folders: Sequence[Path]) -> list[tuple[str, int]]:
+    """Returns the name and the seed of each run, from the folders of their predictions.
+
+    Raises:
+      UserError: a folder is given twice, or two runs have the same name and seed.
+    """
+    folder_of: dict[tuple[str, int], Path] = {}
+    for folder, text in zip(folders, _distinct_names(folders), strict=True):
+        # A folder name without a seed is seed 0.
+        match = _WITH_SEED.fullmatch(text)
+        run = (match["name"], int(match["seed"])) if match else (text, 0)
+        other = folder_of.setdefault(run, folder)
+        if other is not folder:
+            raise UserError(
+                f"two runs are named '{run[0]}' and have seed {run[1]}, {other} and {folder}; give "
+                "runs of one model different seeds, and different models different names"
+            )
+    return list(folder_of)
 
 
 def _file_names(tasks: Sequence[str]) -> list[str]:
@@ -147,7 +175,7 @@ def _distinct_names(folders: Sequence[Path]) -> list[str]:
     raise UserError(f"a folder of predictions is given twice: {', '.join(map(str, folders))}")
 
 
-def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> ModelRun:
+def _read_run(folder: Path, paths: Sequence[Path], name: str, seed: int, suite: Suite) -> ModelRun:
     tasks = suite.every_task
     # Files of other tasks are reported in `Audit.unknown`.
     predictions = {path.stem: read_predictions(path) for path in paths if path.stem in tasks}
@@ -159,12 +187,6 @@ def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> M
             f"as in {examples}"
         )
 
-    # A folder name without a seed is seed 0.
-    seed = 0
-    match = _WITH_SEED.fullmatch(name)
-    if match:
-        name = match["name"]
-        seed = int(match["seed"])
     return ModelRun(
         name, seed, None, predictions, views=read_views(folder), split=read_split(folder)
     )

@@ -91,12 +91,23 @@ def run_parsed(
     return 0
 
 
+def check(folders: Sequence[str | os.PathLike], config: Config) -> None:
+    """Reads predictions as `run_parsed` does, to find a mistake before a long work.
+
+    Raises:
+      UserError: as for `run`.
+    """
+    _read_with_videos(folders, _with_temporal_tests(config), notes=False)
+
+
 def _with_temporal_tests(config: Config) -> Config:
     """Returns the config with temporal tests, because their predictions may exist."""
     return dataclasses.replace(config, eval=dataclasses.replace(config.eval, temporal_tests=True))
 
 
-def _read_with_videos(folders: Sequence[str | os.PathLike], videos: Config) -> Audit:
+def _read_with_videos(
+    folders: Sequence[str | os.PathLike], videos: Config, *, notes: bool = True
+) -> Audit:
     """Reads predictions, compares them with the manifests, and adds clips without a prediction."""
     names = wiring.class_names(videos)
     audit = read_audit(folders, wiring.suite(videos).name, names)
@@ -110,6 +121,8 @@ def _read_with_videos(folders: Sequence[str | os.PathLike], videos: Config) -> A
 
     for task, labels in label_of.items():
         _check_labels(task, labels, audit)
+        if notes and labels:
+            _note_differing_clips(task, labels, audit)
     runs = tuple(_with_left_out(run, label_of) for run in audit.runs)
     return dataclasses.replace(audit, runs=runs)
 
@@ -143,21 +156,12 @@ def _with_left_out(
 
 
 def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
-    """Compares a task's predictions with its manifest; notes the clips that only one of them has.
-
-    Raises:
-      UserError: a clip has different labels.
-    """
+    """Raises UserError if a clip of a task has another label in its manifest."""
     for run in audit.runs:
         if task not in run.predictions:
             continue
 
         table = run.predictions[task]
-        if label_of:
-            ids = set(table.ids)
-            _note_clips(task, run.name, len(ids - label_of.keys()), "not in its manifest")
-            _note_clips(task, run.name, len(label_of.keys() - ids), "without a prediction")
-
         for clip, label in zip(table.ids, table.labels.tolist(), strict=True):
             expected = label_of.get(clip, label)
             if expected != label:
@@ -166,6 +170,15 @@ def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
                     f"manifest says {expected}, {audit.classes[expected]}; number the classes as "
                     "classes.txt does"
                 )
+
+
+def _note_differing_clips(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
+    """Notes the clips that only the predictions or only the manifest have."""
+    for run in audit.runs:
+        if task in run.predictions:
+            ids = set(run.predictions[task].ids)
+            _note_clips(task, run.name, len(ids - label_of.keys()), "not in its manifest")
+            _note_clips(task, run.name, len(label_of.keys() - ids), "without a prediction")
 
 
 def _note_clips(task: str, name: str, count: int, reason: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from albar_jax import cli
-from albar_jax.audit import frames, models, run
+from albar_jax.audit import ask, frames, models, run
 from albar_jax.audit.models.base import Options, Sampling
 from albar_jax.audit.settings import Settings
 from albar_jax.config.config_files import load
@@ -21,6 +21,7 @@ from albar_jax.data.decode import num_frames, read_frames
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.storage.journal_lines import unseal
 
 TASKS = (
     "quickstart",
@@ -46,6 +47,18 @@ def predict(clip):
     values = np.diff(clip.astype(np.float64), axis=0).mean((1, 2)).ravel()[:8]
     weights = np.exp(np.resize(np.append(values, clip[0, 0, 0, 0]), 8) / 9)
     return (weights / weights.sum()).astype(np.float32)
+
+def frail(clip):
+    answer = predict(clip)
+    # After ten clips.
+    if os.path.exists(LOG + ".stop") and len(open(LOG).readlines()) == 10:
+        raise RuntimeError("no power")
+    return answer
+
+def clears(clip):
+    answer = predict(clip)
+    clip[:] = 0
+    return answer
 
 def kept(clip):
     return predict(clip)
@@ -255,6 +268,55 @@ def test_weights_that_are_not_known_are_asked_again(model, manifest, tmp_path):
         assert asked(model) > 0
 
 
+def test_an_interrupted_function_is_resumed_with_a_note_or_asked_again(
+    model, manifest, tmp_path, capsys
+):
+    spec, out = f"python:{model}:frail", tmp_path / "out"
+    stop = model.parent / "asked.txt.stop"
+    audit(spec, out=tmp_path / "whole", manifest=manifest)
+    total = asked(model)
+
+    def interrupt(**settings):
+        stop.touch()
+        with pytest.raises(UserError, match="frail raised RuntimeError: no power"):
+            audit(spec, out=out, manifest=manifest, **settings)
+        stop.unlink()
+        assert 8 <= asked(model) < total
+        return capsys.readouterr().err
+
+    assert "answers so far are kept" in interrupt(batch_size=4)
+    audit(spec, out=out, manifest=manifest, batch_size=4)
+    assert asked(model) < total
+    assert "frail gave 8 answers before a command was interrupted" in capsys.readouterr().err
+
+    # Its weights may have changed, so all clips are asked again.
+    interrupt(batch_size=4)
+    audit(spec, out=out, manifest=manifest, batch_size=4, keeps_answers=False)
+    assert asked(model) == total
+    assert "answers so far are kept" not in interrupt(keeps_answers=False)
+
+
+def test_large_clips_are_asked_in_smaller_batches(model, manifest, tmp_path, monkeypatch):
+    spec = f"python:{model}:kept"
+    expected = tables(audit(spec, out=tmp_path / "a", manifest=manifest), "kept")
+    # Two clips of eight frames fit, and more of single frames.
+    monkeypatch.setattr(ask, "_MOST_BYTES", 2 * 8 * 32 * 32 * 3)
+    assert tables(audit(spec, out=tmp_path / "b", manifest=manifest), "kept") == expected
+    sizes = []
+    for out in ("a", "b"):
+        (path,) = (tmp_path / out / "answers").glob("*/*.jsonl")
+        sizes.append({len(json.loads(line)) for line in unseal(path.read_bytes().splitlines())})
+    assert max(sizes[0]) == 8
+    assert 2 in sizes[1]
+    assert sizes[1].isdisjoint({3, 4, 8})
+
+
+def test_a_function_that_changes_its_clip_changes_no_other(model, manifest, tmp_path):
+    for name in ("predict", "clears"):
+        audit(f"m=python:{model}:{name}", out=tmp_path / name, manifest=manifest, batch_size=1)
+    assert tables(tmp_path / "clears", "m") == tables(tmp_path / "predict", "m")
+
+
 def test_a_killed_command_is_resumed_to_the_same_bytes(model, manifest, tmp_path):
     function = "predict"
     spec = f"python:{model}:{function}"
@@ -349,6 +411,34 @@ def test_predictions_that_exist_are_compared(model, manifest, tmp_path):
     )
     results = json.loads((both / "results.json").read_text())
     assert sorted(each["name"] for each in results["models"]) == ["a", "b"]
+
+
+def test_predictions_that_do_not_fit_are_refused_before_a_clip_is_asked(model, manifest, tmp_path):
+    spec = f"python:{model}:predict"
+    out = audit(f"a=python:{model}:predict", out=tmp_path / "a", manifest=manifest)
+    asked(model)
+
+    def message(*specs, **settings):
+        with pytest.raises(UserError) as error:
+            audit(*specs, out=tmp_path / "b", manifest=manifest, **settings)
+        assert asked(model) == 0
+        return str(error.value)
+
+    assert "there is no folder" in message(spec, predictions=[tmp_path / "none"])
+    seeds = message(f"m=python:{model}:predict", f"m_seed00=python:{model}:number")
+    assert "two runs are named 'm' and have seed 0" in seeds
+    table = out / "predictions" / "a" / "quickstart.csv"
+    table.write_text(table.read_text().replace(",0,", ",1,", 1))
+    assert "number the classes" in message(spec, predictions=[out / "predictions"])
+
+
+def test_a_model_can_be_asked_again_beside_the_predictions_of_others(model, manifest, tmp_path):
+    out = tmp_path / "out"
+    for name in ("a", "b", "b"):
+        given = [out / ".." / "out" / "predictions"] if name == "b" else ()
+        audit(f"{name}=python:{model}:number", out=out, manifest=manifest, predictions=given)
+    results = json.loads((out / "results.json").read_text())
+    assert [each["name"] for each in results["models"]] == ["a", "b"]
 
 
 def test_a_folder_of_videos_needs_no_config(model, manifest, tmp_path, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from albar_jax.audit.answers import AnswerCheck, mean_answer
-from albar_jax.audit.kept_answers import KeptAnswers, read
+from albar_jax.audit.kept_answers import KeptAnswers, forget, read
 from albar_jax.errors import UserError
 
 F = np.float32
@@ -82,8 +82,12 @@ def test_answers_of_other_classes_are_ignored(kept):
 
 
 def test_forgotten_answers_are_gone(kept):
-    opened(kept).forget()
+    assert len(opened(kept)) == 3
+    forget(kept, "bb")
+    assert "k1" in opened(kept)
+    forget(kept, "aa")
     assert "k1" not in opened(kept)
+    assert len(opened(kept)) == 0
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,15 @@ class PythonModel:
 
     def _call(self, clip: np.ndarray) -> Answer:
         try:
-            answer = self._function(clip)
+            # A function may change its clip, but other clips share these frames.
+            answer = self._function(clip.copy())
         # The user's function may raise anything.
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise UserError(
                 f"{self.name} raised {type(error).__name__}: {error} (line {last.lineno} of "
-                f"{last.filename}), given a clip of shape {clip.shape}; correct it and repeat the "
-                "command, which keeps the answers so far"
+                f"{last.filename}), given a clip of shape {clip.shape}; correct it, and repeat the "
+                "command"
             ) from error
         return _checked(answer, self._location)
 
