@@ -47,32 +47,21 @@ def ask_model(
     match = prepared.match
     check = AnswerCheck(prepared.folder, len(match.target))
     keeps = settings.keeps_answers and model.keeps_answers
-    if settings.keeps_answers and not keeps:
-        notify(
-            f"note: the weights of {prepared.folder} are not known, so its answers are not cached "
-            "for later commands; give its function an attribute `fingerprint`, a text that changes "
-            "with the weights"
-        )
     cache = inside(settings.out, _UNFINISHED)
     if keeps:
         cache = settings.cache or inside(settings.out, _ANSWERS)
-
-    command = command_of(settings.out)
     if not settings.keeps_answers:
         # An interrupted command may have left some.
         kept_answers.forget(cache, model.fingerprint)
+
+    command = command_of(settings.out)
     kept = KeptAnswers(cache, model.fingerprint, command, check.is_valid)
-    if not keeps and len(kept):
-        notify(
-            f"note: {prepared.folder} gave {len(kept):,} answers before a command was interrupted; "
-            "if its weights have changed since then, ask again with --no-cache"
-        )
+    if settings.keeps_answers and not keeps:
+        _note_unknown_weights(prepared.folder, len(kept))
     with kept:
         asked = _ask(settings, model, tests, match, kept, check)
 
-    if not asked.answers:
-        raise UserError(_nothing_to_audit(asked))
-
+    _refuse_no_answers(asked)
     views = {
         test.task: written.views_in_words(model.sampling, settings.views, match, test.task)
         for test in tests.sets
@@ -87,15 +76,32 @@ def ask_model(
     return asked.failures
 
 
-def _nothing_to_audit(asked: Asked) -> str:
-    """Returns the reason why there is no answer at all."""
+def _refuse_no_answers(asked: Asked) -> None:
+    if asked.answers:
+        return
     if not asked.failures:
-        return (
+        raise UserError(
             "no test set has a clip of the classes in common, so there is nothing to audit; name "
             "other test sets"
         )
     reason = next(iter(asked.failures.values()))
-    return f"no clip can be read, so there is nothing to audit; correct the first one: {reason}"
+    raise UserError(
+        f"no clip can be read, so there is nothing to audit; correct the first one: {reason}"
+    )
+
+
+def _note_unknown_weights(name: str, count: int) -> None:
+    """Notes when a model is asked again, and that it gave answers in an interrupted command."""
+    notify(
+        f"note: the weights of {name} are not known, so its answers are not cached for later "
+        "commands; give its function an attribute `fingerprint`, a text that changes with the "
+        "weights"
+    )
+    if count:
+        notify(
+            f"note: {name} gave {count:,} answers before a command was interrupted; if its weights "
+            "have changed since then, ask again with --no-cache"
+        )
 
 
 def _ask(

@@ -89,7 +89,7 @@ class Predictions:
         if self.probs is None:
             raise ValueError("there are no probabilities")
         # The comparison with the NaN of an abstention is False.
-        is_chosen = (self.probs > 0).any(axis=0)
+        is_chosen = np.asarray((self.probs > 0).any(axis=0))
         is_chosen[self.labels] = True
         return int(is_chosen.sum())
 
