@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 
 from albar_jax.files import composed
 from albar_jax.storage.csv_files import Table, is_missing, read_table, whole
+from albar_jax.terminal.escapes import notify
 
 GROUP_PREFIX = "group:"
 _SCENE_LABEL = "scene_label"
+# Groups of a column. With thousands, the permutation test of one model would take hours.
+_MOST_GROUPS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +65,17 @@ def read_annotations(
         training = {name: _count(trained.column(column)) for name, column in _columns(trained)}
 
     ids = _ids(tested)
-    groups = {name: _by_id(ids, tested.column(column)) for name, column in _columns(tested)}
+    groups = {}
+    for name, column in _columns(tested):
+        of_clips = _by_id(ids, tested.column(column))
+        count = len(set(of_clips.values()))
+        if count <= _MOST_GROUPS:
+            groups[name] = of_clips
+        else:
+            notify(
+                f"note: the column {column} of {os.fspath(manifest)} has {count:,} groups, so it "
+                f"is left out; at most {_MOST_GROUPS} are measured"
+            )
     return Annotations(_scenes(ids, tested, classes), groups, training)
 
 

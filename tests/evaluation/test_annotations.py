@@ -32,6 +32,14 @@ def test_groups_are_of_the_test_split_and_are_counted_in_the_training_split(tmp_
     assert read(tmp_path, text).training == {}
 
 
+def test_a_column_with_too_many_groups_is_left_out_with_a_note(tmp_path, capsys):
+    lines = [f"{number}.mp4,clap,{number % 200},{number}\n" for number in range(201)]
+    annotations = read(tmp_path, "path,label,group:camera,group:film\n" + "".join(lines))
+    assert list(annotations.groups) == ["camera"]
+    note = "has 201 groups, so it is left out; at most 200 are measured"
+    assert f"group:film of {tmp_path / 'm.csv'} {note}" in capsys.readouterr().err
+
+
 def test_the_class_of_a_background_is_a_name_or_a_number(tmp_path):
     # The third one is spelled with a combining accent, the fourth one is no class.
     text = "path,label,id,scene_label\n1,clap,a,wave\n2,clap,b,2\n3,clap,c,de\u0301part\n"
