@@ -28,20 +28,27 @@ def headline(
     guessing = [] if num_classes is None else _no_better_than_chance(results, num_classes)
     if num_classes is None or not guessing:
         return conclusion
-    return (
-        f"{conclusion} No better than chance among {num_classes} classes "
-        f"({100 / num_classes:.0f}\u00a0%) on the original test clips: {', '.join(guessing)}."
-    )
+    return f"{conclusion} No better than chance on the original test clips: {', '.join(guessing)}."
 
 
 def _no_better_than_chance(results: Results, num_classes: int) -> list[str]:
-    """Returns the models whose interval on the original test clips includes chance."""
-    names = []
+    """Returns the models whose interval on the original test clips includes chance, with chance."""
+    models = []
     for summary in results.summaries:
         ends = summary.interval.get("iid")
-        if ends is not None and ends[0] <= 100 / num_classes:
-            names.append(summary.name)
-    return names
+        count = _num_choices(summary, results.suite.iid, num_classes)
+        if ends is not None and ends[0] <= 100 / count:
+            models.append(f"{summary.name} ({100 / count:.0f}\u00a0% among {count} classes)")
+    return models
+
+
+def _num_choices(summary: ModelSummary, iid: str, num_classes: int) -> int:
+    """Returns the number of classes that a model chose from; in a subset fewer than all."""
+    counts = [num_classes]
+    for predictions in summary.predictions:
+        if iid in predictions and predictions[iid].probs is not None:
+            counts.append(predictions[iid].num_choices())
+    return min(counts)
 
 
 def _conclusion(

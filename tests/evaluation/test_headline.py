@@ -2,6 +2,7 @@ import pytest
 
 from albar_jax.evaluation import results
 from albar_jax.evaluation.analyses import analyse
+from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report import html_page
@@ -180,8 +181,16 @@ def test_a_model_that_guesses_is_named(answers):
     tables = (data.results, data.analysis, data.optional, data.optional_analysis)
 
     assert headline(*tables, num_classes=4).endswith(
-        " No better than chance among 4 classes (25\u00a0%) on the original test clips: guesses."
+        " No better than chance on the original test clips: guesses (25\u00a0% among 4 classes)."
     )
-    assert "chance among" not in headline(*tables)
-    assert "chance among" not in headline(*tables, num_classes=100)
-    assert "No better than chance among 4 classes" in html_page.render(data)
+    assert "better than chance" not in headline(*tables)
+    assert "guesses (25\u00a0% among 4 classes)" in html_page.render(data)
+
+
+def test_chance_in_a_subset_is_that_of_its_classes():
+    # Always the first of two classes in common with the four of the test set.
+    clips = Predictions([f"v{n}" for n in range(40)], [0, 1] * 20, [[0.6, 0.4, 0, 0]] * 40)
+    runs = [ModelRun("m", 0, None, {"quickstart": clips})]
+    data = ReportData(results.summarise(QUICKSTART, runs), "abcd")
+    text = headline(data.results, data.analysis, num_classes=4)
+    assert text.endswith("test clips: m (50\u00a0% among 2 classes).")
