@@ -104,12 +104,16 @@ class StandardSection:
 
 @dataclasses.dataclass(frozen=True)
 class Sections:
-    """The sections of the page; None if there is nothing to show."""
+    """The sections of the page; None if there is nothing to show.
+
+    `views` is the sentence about the averaged views, which stands below each table.
+    """
 
     optional: OptionalSection | None
     standard: StandardSection | None
     reliability: tuple[Diagram, ...]
     groups: tuple[GroupSection, ...]
+    views: list[str]
 
 
 def sections(data: ReportData) -> Sections:
@@ -119,6 +123,7 @@ def sections(data: ReportData) -> Sections:
         standard_section(data),
         reliability.diagrams(data.standard),
         group_text.sections(data),
+        views_notes(data),
     )
 
 

@@ -10,7 +10,7 @@ from albar_jax.evaluation.annotations import Annotations
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import further, further_text, outputs, reliability
+from albar_jax.report import further, further_text, html_page, outputs, reliability
 from albar_jax.report.environment import environment
 from albar_jax.report.report_data import ReportData
 
@@ -140,3 +140,13 @@ def test_the_terminal_has_the_tables_without_markup(data):
     # The name of a group is text from outside.
     assert f"By {EVIL}" in text
     assert "Gap ↓" in text
+
+
+def test_the_views_are_stated_in_each_section_with_a_table_of_figures(data):
+    whole = html_page.render(data)
+    sections = re.split(r'<details class="section" id="', whole)
+    stating = {part.partition('"')[0] for part in sections if "Views of a test video" in part}
+    assert stating == {
+        *("results", "further", "classes", "significance"),
+        *("groups", "standard", "confidence"),
+    }
