@@ -18,8 +18,18 @@ WEIGHTS = np.random.default_rng(0).normal(0, 3, (3, 4)).astype(np.float32)
 CUBE = {"T": 4, "H": 6, "W": 8}
 
 
-def save(path, layout="NCTHW", batch="n", *, kind="FLOAT", softmax=False, outside=False, **sizes):
-    """Writes a network: the mean color times WEIGHTS."""
+def save(
+    path,
+    layout="NCTHW",
+    batch="n",
+    *,
+    kind="FLOAT",
+    softmax=False,
+    sum_to=1,
+    outside=False,
+    **sizes,
+):
+    """Writes a network: the mean color times WEIGHTS; with `softmax`, probabilities."""
     helper = onnx.helper
     size_of = {"N": batch, "C": 3, **CUBE, **sizes}
     element = getattr(onnx.TensorProto, kind)
@@ -29,6 +39,7 @@ def save(path, layout="NCTHW", batch="n", *, kind="FLOAT", softmax=False, outsid
     constants = [
         onnx.numpy_helper.from_array(WEIGHTS, "weights"),
         onnx.numpy_helper.from_array(np.array(axes), "axes"),
+        onnx.numpy_helper.from_array(np.array(sum_to, np.float32), "total"),
     ]
     nodes = [
         helper.make_node("Cast", ["clip"], ["pixels"], to=onnx.TensorProto.FLOAT),
@@ -36,7 +47,8 @@ def save(path, layout="NCTHW", batch="n", *, kind="FLOAT", softmax=False, outsid
         helper.make_node("MatMul", ["mean", "weights"], ["sums" if softmax else "scores"]),
     ]
     if softmax:
-        nodes.append(helper.make_node("Softmax", ["sums"], ["scores"], axis=1))
+        nodes.append(helper.make_node("Softmax", ["sums"], ["probabilities"], axis=1))
+        nodes.append(helper.make_node("Mul", ["probabilities", "total"], ["scores"]))
     graph = helper.make_graph(nodes, "g", [clip], [scores], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     settings = {}
@@ -120,6 +132,24 @@ def test_stated_outputs_are_not_guessed(tmp_path):
     (answer,) = open_model(f"onnx:{path}?outputs=logits").answer(clips(1))
     weights = np.exp(by_hand(clips(1)[0]))
     np.testing.assert_allclose(answer, weights / weights.sum(), atol=1e-5)
+
+
+def test_rounded_probabilities_are_not_taken_for_logits(tmp_path):
+    path = save(tmp_path / "net.onnx", softmax=True, sum_to=0.99)
+    (answer,) = open_model(f"onnx:{path}").answer(clips(1))
+    np.testing.assert_allclose(answer, 0.99 * by_hand(clips(1)[0]), atol=1e-5)
+
+
+def test_a_network_of_another_output_is_refused_before_it_is_asked(tmp_path):
+    path = save(tmp_path / "net.onnx")
+    model = onnx.load(path)
+    del model.graph.node[-1:]
+    model.graph.output[0].name = "mean"
+    model.graph.node[-1].attribute[0].i = 1
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save_model(model, path)
+    with pytest.raises(UserError, match=r"the first output of .* has shape \(1, 3, 1, 1, 1\)"):
+        open_model(f"onnx:{path}")
 
 
 @pytest.mark.parametrize(
