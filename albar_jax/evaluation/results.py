@@ -195,7 +195,7 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
         raise UserError("there is no model to summarize; give at least one")
     for run in runs:
         # Such a run has only dashes, which usually means a wrong suite.
-        if not set(run.predictions) & set(suite.tasks):
+        if not set(run.predictions) & set(suite.every_task):
             raise UserError(
                 f"'{run.name}' (seed {run.seed}) has no predictions for the suite '{suite.name}'; "
                 f"its tasks are {', '.join(suite.tasks)}"

@@ -31,6 +31,9 @@ class Tensor:
 def tensor(clip):
     return Tensor()
 
+def loads(clip):
+    return np.load("missing.npy")
+
 known = lambda clip: 0
 known.fingerprint = "weights 7"
 broken = 3
@@ -64,6 +67,12 @@ def test_a_function_may_name_a_class_or_abstain(file):
         open_model(f"python:{file}:wrong").answer(clips())
     with pytest.raises(UserError, match="returned Tensor, which is no array .use detach"):
         open_model(f"python:{file}:tensor").answer(clips())
+
+
+def test_an_error_names_the_line_of_the_users_file(file):
+    line = MODEL.splitlines().index('    return np.load("missing.npy")') + 1
+    with pytest.raises(UserError, match=rf"No such file .* \(line {line} of {file}\), given"):
+        open_model(f"python:{file}:loads").answer(clips(1))
 
 
 def test_a_module_of_the_current_folder_can_be_named(file, monkeypatch):

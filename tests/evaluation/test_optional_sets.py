@@ -14,7 +14,7 @@ from albar_jax.evaluation.optional_sets import on_optional_sets, ratio
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import cells, outputs
+from albar_jax.report import cells, html_page, outputs
 from albar_jax.report.report_data import ReportData
 
 QUICKSTART = SUITES["quickstart"]
@@ -55,6 +55,13 @@ def table(tasks, scenes=None, name="mine"):
 
 def test_without_an_optional_set_or_a_pair_there_is_no_table():
     assert table({"quickstart": ORIGINAL}) is None
+
+
+def test_a_run_with_only_an_optional_set_has_a_report():
+    run = ModelRun("mine", 0, None, {"quickstart_hat_human": chosen(a=(0, 0), b=(1, 0))})
+    data = ReportData(results.summarise(QUICKSTART, [run]), ["jump", "run"])
+    assert "| Human only ↑ | 50.0 [0.0, 100.0] | 2 |" in outputs.markdown(data)
+    assert "Neither the original test set of Quickstart" in html_page.render(data)
 
 
 def test_rows_are_shown_if_a_model_has_their_tasks():

@@ -43,6 +43,7 @@ class PythonModel:
         self.keeps_answers = isinstance(stated, str)
         # A module need not have a file.
         file = getattr(module, "__file__", None)
+        self._file = file
         files: list[str | os.PathLike[str]] = [file] if file else []
         self.fingerprint = digest.fingerprint(
             "python", files, function_name, stated, digest.settings_of(options)
@@ -66,11 +67,11 @@ class PythonModel:
             answer = self._function(clip.copy())
         # The user's function may raise anything.
         except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = _place(error, self._file)
             raise UserError(
-                f"{self.name} raised {type(error).__name__}: {error} (line {last.lineno} of "
-                f"{last.filename}), given a clip of shape {clip.shape}; correct it, and repeat the "
-                "command"
+                f"{self.name} raised {type(error).__name__}: {error} (line {place.lineno} of "
+                f"{place.filename}), given a clip of shape {clip.shape}; correct it, and repeat "
+                "the command"
             ) from error
         return _checked(answer, self._location)
 
@@ -82,6 +83,13 @@ def open(location: str, options: Options) -> PythonModel:
       UserError: the module or the function does not exist, or the module cannot be imported.
     """
     return PythonModel(location, options)
+
+
+def _place(error: Exception, file: str | None) -> traceback.FrameSummary:
+    """Returns the last place of an error in a file; its last place at all if it has none there."""
+    places = traceback.extract_tb(error.__traceback__)
+    in_file = [place for place in places if place.filename == file]
+    return (in_file or places)[-1]
 
 
 def _split(location: str) -> tuple[str, str]:

@@ -160,7 +160,7 @@ def _shares(labels: Sequence[int] | np.ndarray, hits: np.ndarray, num_classes: i
 
 def _first_measured(suite: Suite, predictions: Mapping[str, Predictions]) -> Predictions:
     # A run has at least one task of its suite.
-    return predictions[next(filter(predictions.__contains__, suite.tasks))]
+    return predictions[next(filter(predictions.__contains__, suite.every_task))]
 
 
 def _mean_over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
