@@ -28,6 +28,7 @@ from albar_jax.errors import UserError
 from albar_jax.masks import boxes, demo, jhmdb, npz, png, rle, tubes
 from albar_jax.masks.base import Masks, MaskSource, NoMask, OpenVideo
 from albar_jax.masks.union import UnionSource
+from albar_jax.terminal.specs import parse_query
 
 __all__ = [
     "SOURCES",
@@ -109,15 +110,4 @@ def _parse_options(spec: str, name: str, query: str) -> dict[str, str]:
     for parameter in inspect.signature(SOURCES[name]).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             available.append(parameter.name)
-
-    options = {}
-    pairs = query.split("&") if query else ()
-    for pair in pairs:
-        option, _, value = pair.partition("=")
-        if option not in available or not value:
-            remedy = f"write {'=... or '.join(available)}=..." if available else "it has none"
-            raise UserError(
-                f"{spec!r}: {option!r} is not an option of {name}, or has no value; {remedy}"
-            )
-        options[option] = value
-    return options
+    return parse_query(spec, name, query, available)

@@ -26,6 +26,7 @@ from albar_jax.audit.models.base import (
 )
 from albar_jax.errors import UserError
 from albar_jax.terminal.flags import suggestion
+from albar_jax.terminal.specs import parse_query
 
 __all__ = [
     "ADAPTERS",
@@ -156,19 +157,7 @@ def split_spec(spec: str) -> tuple[str, str, dict[str, str]]:
     location, _, query = rest.partition("?")
     if not location:
         raise UserError(f"{spec!r} names no model; write its location after {kind}:")
-
-    texts = {}
-    known = ADAPTERS[kind].options
-    pairs = query.split("&") if query else ()
-    for pair in pairs:
-        name, _, text = pair.partition("=")
-        if name not in known or not text:
-            remedy = f"write {'=... or '.join(known)}=..." if known else "it has none"
-            raise UserError(
-                f"{spec!r}: {name!r} is not an option of {kind}, or has no value; {remedy}"
-            )
-        texts[name] = text
-    return kind, location, texts
+    return kind, location, parse_query(spec, kind, query, ADAPTERS[kind].options)
 
 
 def _check_packages(kind: str, adapter: Adapter) -> None:
