@@ -51,7 +51,7 @@ def test_commands_are_understood(arguments):
     if config is None:
         return
     if name == "study":
-        config_files.find(config, "studies")
+        config_files.find(config.partition(":")[0], "studies")
     # CONTRIBUTING.md trains a method that the reader adds.
     elif "smooth" not in config:
         config_files.load(config, options.changes)

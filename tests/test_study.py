@@ -67,9 +67,9 @@ def files(world_dir, tmp_path_factory):
     return folder
 
 
-def order(files, name, seeds=("0", "1"), settings=()):
+def order(files, name, seeds=("0", "1"), settings=(), argument=""):
     return run_study.read_request(
-        str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings)
+        f"{files / name}.py{argument}", str(files / "work"), list(seeds), list(settings)
     )
 
 
@@ -218,6 +218,38 @@ def test_a_recipe_of_two_studies_is_trained_once_and_missing_rows_are_dashes(his
     assert "2 of 4 runs" in table
 
 
+OF_A_LEARNING_RATE = """
+def get_study(rate):
+    made = dict(title=f"At {rate}", suite=SUITES["quickstart"], data="make")
+    return Study(**made, cells=(cells.quickstart("ce", "ce", {"optim.peak_lr": float(rate)}),))
+"""
+
+
+def test_the_argument_of_a_study_follows_a_colon_and_names_its_folder(tmp_path):
+    imports = FILE.partition("NAMES")[0]
+    (tmp_path / "rated.py").write_text(imports + OF_A_LEARNING_RATE)
+
+    request = order(tmp_path, "rated", argument=":1e-3")
+
+    assert request.study.title == "At 1e-3"
+    assert request.runs[0].config.optim.peak_lr == 1e-3
+    assert request.folder == tmp_path / "work" / "rated_1e-3"
+    assert "rated.py:1e-3" in request.command
+
+
+@pytest.mark.parametrize(
+    ("argument", "folder"),
+    [("mild", "s_mild"), ("mild/pretrained", "s_mild_pretrained"), ("../w.toml", "s_.._w.toml")],
+)
+def test_the_folder_of_a_table_is_no_path(argument, folder, tmp_path):
+    (tmp_path / "s.py").write_text(
+        "from configs.studies.quickstart_table4 import get_study as made\n"
+        "def get_study(argument=''): return made()\n"
+    )
+
+    assert order(tmp_path, "s", argument=f":{argument}").folder == tmp_path / "work" / folder
+
+
 def test_list_says_how_far_each_run_is(history, files, capsys):
     run_study.list_states(order(files, "two", seeds=("0",)))
     lines = capsys.readouterr().out.splitlines()
@@ -310,6 +342,17 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         (
             lambda files: run_study.read_request("configs/quickstart.py", "w", ["0"], []),
             "--config configs/quickstart.py has no get_study(); a config of `albar train` has",
+        ),
+        (
+            lambda files: order(files, "one", argument=":mild"),
+            "one.py takes nothing after a colon; leave out :mild",
+        ),
+        (
+            lambda files: (
+                (files / "rated.py").write_text("def get_study(rate): return")
+                and order(files, "rated")
+            ),
+            "rated.py needs an argument after a colon, as in --config",
         ),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 has no value"),
         (

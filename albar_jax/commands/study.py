@@ -16,8 +16,11 @@ EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --s
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar study`."""
-    help = "study: the name of a file of configs/studies, or its path"
-    parser.add_config(help, metavar="NAME|FILE")
+    help = (
+        "study: the name of a file of configs/studies, or its path; an argument of the study "
+        "follows a colon"
+    )
+    parser.add_config(help, metavar="NAME|FILE[:ARGUMENT]")
     parser.add_path("--workdir", "folder for the runs, which studies share, and for the tables")
     parser.add_argument(
         "--seeds", default="0,1,2", metavar="N,N,...", help="training seeds, joined by commas"

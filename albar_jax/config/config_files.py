@@ -11,6 +11,7 @@ import path is not used.
 
 import contextlib
 import importlib.util
+import inspect
 import re
 import sys
 import types
@@ -193,6 +194,7 @@ def call(path: Path, function: str, *arguments: str) -> Any:
                     f"--config {path} has no {function}(); a config of `albar train` has "
                     "get_config(), a study of `albar study` get_study()"
                 )
+            _check_tokens(path, getattr(module, function), arguments)
             result = getattr(module, function)(*arguments)
             _record(path)
     except UserError:
@@ -205,6 +207,21 @@ def call(path: Path, function: str, *arguments: str) -> Any:
         ) from error
 
     return result
+
+
+def _check_tokens(path: Path, function: Any, arguments: Sequence[str]) -> None:
+    """Raises UserError if a function of a config file cannot take the text after the colon."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        if arguments:
+            raise UserError(
+                f"--config {path} takes nothing after a colon; leave out :{arguments[0]}"
+            ) from error
+        raise UserError(
+            f"--config {path} needs an argument after a colon, as in --config {path}:ARGUMENT; "
+            "the text at the top of the file describes it"
+        ) from error
 
 
 def _record(path: Path) -> None:

@@ -115,10 +115,16 @@ class Study:
     probes: tuple[Probe, ...] = ()
 
 
-def read_study(path: str) -> Study:
-    """Returns the study of a file, from its function `get_study()`.
+def read_study(path: str, *arguments: str) -> Study:
+    """Returns the study of a file, from its function `get_study`.
+
+    Args:
+      path: the file.
+      *arguments: the argument of `get_study`, if it takes one: the text after the colon of
+        `--config NAME:ARGUMENT`.
 
     Raises:
-      UserError: the file does not exist, has no such function, or fails.
+      UserError: the file does not exist, has no such function, takes another number of arguments,
+        or fails.
     """
-    return config_files.call(Path(path), "get_study")
+    return config_files.call(Path(path), "get_study", *arguments)

@@ -1,6 +1,7 @@
 """`albar study`: trains and evaluates every unfinished run of a study, then writes its table."""
 
 import ast
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from albar_jax.wiring import study_origin, study_probes, study_table
 from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, saved_config
 from albar_jax.wiring.study_table import StudyRequest
 
+# Number of characters of a study's argument in the name of its folder.
+_LONGEST_ARGUMENT = 80
+
 
 def read_request(
     config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]
@@ -25,7 +29,8 @@ def read_request(
     """Returns the study and the runs that the command line asks for.
 
     Args:
-      config: the file of a study, or its bare name; see `config.config_files`.
+      config: the file of a study, or its bare name; see `config.config_files`. An argument of its
+        `get_study` follows a colon.
       workdir: folder for the runs and the tables.
       seeds: training seeds, as text.
       settings: changes of every config, FIELD=VALUE.
@@ -40,8 +45,9 @@ def read_request(
 
     # The commit is read before the checkout can move.
     study_origin.commit()
-    path = config_files.find(config, "studies")
-    study = read_study(str(path))
+    name, *argument = config.split(":", 1)
+    path = config_files.find(name, "studies")
+    study = read_study(str(path), *argument)
     study_probes.check_recipes(study.probes)
     changes = dict(map(_setting, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
@@ -52,7 +58,15 @@ def read_request(
     for setting in settings:
         words.append(f"--config.{setting}")
     command = shell_line(["albar", "study", *words])
-    return StudyRequest(study, tuple(runs), inside(workdir, path.stem), command)
+    folder = inside(workdir, _folder_name(path, *argument))
+    return StudyRequest(study, tuple(runs), folder, command)
+
+
+def _folder_name(path: Path, argument: str = "") -> str:
+    """Returns the folder of the table of NAME:ARGUMENT: `NAME_ARGUMENT`, without slashes."""
+    # The end of a path tells more than its beginning.
+    safe = re.sub(r"[^\w.+-]+", "_", argument)[-_LONGEST_ARGUMENT:].strip("_")
+    return f"{path.stem}_{safe}" if safe else path.stem
 
 
 def _setting(text: str) -> tuple[str, object]:
