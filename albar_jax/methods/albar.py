@@ -18,39 +18,20 @@ and under mixing the static clip is a frame of the mixed clip (`static_of`).
 Example: `python train.py --config configs/hmdb51.py:albar --config.methods.albar.penalty_weight=5`
 """
 
-import dataclasses
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from albar_jax.errors import UserError
-from albar_jax.methods.base import STILL, Method, needed
-from albar_jax.methods.input_gradient import (
-    Memory,
-    Norm,
-    Video,
-    clip_norm,
-    column_norm,
-    logits_and_input_gradient_norm,
-)
-from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
-from albar_jax.methods.pixels import normalise
-from albar_jax.parallel.global_batch import draw_for_clips
-from albar_jax.schema.fields import Count, Index, Limit, NonNegative, checked
+from albar_jax.methods.base import Method
+from albar_jax.methods.input_gradient import Memory
+from albar_jax.methods.losses import cross_entropy, valid_mean
+from albar_jax.methods.static_clips import OWN_STILL, Frame, min_frames, static_batches
+from albar_jax.methods.static_terms import NORMS, StaticTerms, TermOptions, static_terms
+from albar_jax.schema.fields import Count, Limit, NonNegative, checked
 from albar_jax.types import Batch, Metrics, Predict
-
-# Maps a key and the numbers of clips and frames to the frame number of each clip.
-FrameChoice = Callable[[Key[Array, ""], int, int], Array]
-Frame = Literal["middle", "first", "last", "random", "still"] | Index
-NORMS = {"clip": clip_norm, "column": column_norm}
-# Name of a frame -> its number in a clip of t frames.
-_NAMED_FRAMES = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
-# The still replaces the clip's own frame, so a bank of other clips' stills is refused.
-OWN_STILL = dataclasses.replace(STILL, own_for="albar.frame is still, the clip's own")
 
 
 @checked
@@ -90,9 +71,12 @@ def make(
     Raises:
       UserError: an option is out of range.
     """
-    static_batch = _static_batches(frame, static_frames, static_of)
-    norm = NORMS[penalty_norm] if penalty_weight else None
-    cap = math.inf if adversarial_cap is None else adversarial_cap
+    static_batch = static_batches(frame, static_frames, static_of)
+    options = TermOptions(
+        norm=NORMS[penalty_norm] if penalty_weight else None,
+        cap=math.inf if adversarial_cap is None else adversarial_cap,
+        memory=memory,
+    )
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
 
     def loss(
@@ -102,23 +86,21 @@ def make(
         logits = predict(batch.video, k_motion).logits
         plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         total = plain
-        adversarial = entropy = penalty = jnp.zeros(())
+        terms = StaticTerms(*[jnp.zeros(())] * 3)
         if has_static:
-            static = static_batch(batch, k_frame)
-            terms = static_terms(predict, static, k_static, norm, cap, memory)
-            adversarial, entropy, penalty = terms
+            terms = static_terms(predict, static_batch(batch, k_frame), k_static, options)
             total = (
                 plain
-                + adv_weight * adversarial
-                + entropy_weight * entropy
-                + penalty_weight * penalty
+                + adv_weight * terms.adversarial
+                + entropy_weight * terms.entropy
+                + penalty_weight * terms.penalty
             )
 
         return total, {
             "loss/cross_entropy": plain,
-            "loss/adversarial": adversarial,
-            "loss/entropy": entropy,
-            "loss/gradient_penalty": penalty,
+            "loss/adversarial": terms.adversarial,
+            "loss/entropy": terms.entropy,
+            "loss/gradient_penalty": terms.penalty,
             "loss/total": total,
         }
 
@@ -129,127 +111,6 @@ def make(
     return Method(
         loss=loss,
         needs=needs,
-        min_frames=_min_frames(frame, static_frames),
+        min_frames=min_frames(frame, static_frames),
         keeps_clean=reads_clean,
     )
-
-
-def _min_frames(frame: str | int, static_frames: int | None) -> int:
-    minimum = static_frames or 1
-    if isinstance(frame, int):
-        minimum = max(minimum, frame + 1)
-    if frame != "still":
-        # A clip of one frame would be its own static clip.
-        minimum = max(minimum, 2)
-    return minimum
-
-
-def _static_batches(
-    frame: str | int, static_frames: int | None, static_of: str
-) -> Callable[[Batch, Key], Batch]:
-    """Returns a function that makes the static clips and labels of a batch; see `make`."""
-    choose_frame = _frame_choice("first" if frame == "still" else frame)
-
-    def static_batch(batch: Batch, key: Key[Array, ""]) -> Batch:
-        index = choose_frame(key, *batch.video.shape[:2])
-        length = _length(static_frames, batch.video.shape[1])
-        if frame == "still":
-            video = static_clip(needed(batch.still)[:, None], index, length)
-            return dataclasses.replace(batch, video=video)
-
-        # Without mixing, the batch itself is clean.
-        if static_of == "mixed" or batch.clean is None:
-            return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
-
-        # The clean clips are uint8; only the selected frames are normalized.
-        video = normalise(static_clip(batch.clean.video, index, length))
-        return dataclasses.replace(batch, video=video, target=batch.clean.target)
-
-    return static_batch
-
-
-def static_terms(
-    predict: Predict,
-    static: Batch,
-    key: Key[Array, ""] | None,
-    norm: Norm | None,
-    cap: float,
-    memory: Memory,
-) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-    """Returns Eq. 2, 3 and 4 from one forward pass of the static clips.
-
-    Args:
-      predict: network with its weights closed over.
-      static: batch whose `video` holds the static clips.
-      key: random key of dropout and stochastic depth.
-      norm: norm of Eq. 4; without one, Eq. 4 is 0 and costs nothing.
-      cap: upper limit of each clip's cross-entropy in Eq. 2, in nats.
-      memory: schedule of the penalty's passes.
-
-    Returns:
-      Means over the valid clips.
-    """
-    if norm is None:
-        logits = predict(static.video, key).logits
-        penalty = jnp.zeros(static.video.shape[0])
-    else:
-        logits, penalty = logits_and_input_gradient_norm(predict, static.video, key, norm, memory)
-
-    adversarial = -jnp.minimum(cross_entropy(logits, static.target), cap)
-    entropy = negative_entropy(logits)
-    return (
-        valid_mean(adversarial, static.valid),
-        valid_mean(entropy, static.valid),
-        valid_mean(penalty, static.valid),
-    )
-
-
-def static_clip(video: Video, index: Array, length: int) -> Video:
-    """Repeats frame `index[i]` of clip i `length` times. (ALBAR Sec. 3.2)"""
-    frames = jnp.take_along_axis(video, index[:, None, None, None, None], axis=1)
-    return jnp.broadcast_to(frames, (video.shape[0], length, *video.shape[2:]))
-
-
-def tested_frame(frame: str | int, num_frames: int) -> int:
-    """Returns the frame that stands for a clip when a trained model is asked about a still.
-
-    Args:
-      frame: the option `frame` of the training. "random" and "still" name no frame of a clip, so
-        the middle one stands for them.
-      num_frames: frames of the clip.
-    """
-    # A config from the command line holds digits.
-    if str(frame).isdecimal():
-        return min(int(frame), num_frames - 1)
-    return _NAMED_FRAMES.get(str(frame), _NAMED_FRAMES["middle"])(num_frames)
-
-
-def _length(static_frames: int | None, num_frames: int) -> int:
-    if static_frames is not None and static_frames > num_frames:
-        raise UserError(
-            f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames; give at "
-            "most that"
-        )
-    return static_frames or num_frames
-
-
-def _frame_choice(frame: str | int) -> FrameChoice:
-    if frame == "random":
-        # Drawn for the global batch, so that results do not depend on the device count.
-        return lambda key, num_clips, num_frames: draw_for_clips(
-            lambda n: jax.random.randint(key, (n,), 0, num_frames), num_clips
-        )
-
-    if isinstance(frame, str):
-        position = _NAMED_FRAMES[frame]
-        return lambda key, num_clips, num_frames: jnp.full(num_clips, position(num_frames))
-
-    def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
-        if frame >= num_frames:
-            raise UserError(
-                f"albar.frame is {frame}, but a clip has {num_frames} frames; give 0 to "
-                f"{num_frames - 1}"
-            )
-        return jnp.full(num_clips, frame)
-
-    return fixed

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, UInt8
 
-from albar_jax.methods.albar import static_clip
 from albar_jax.methods.pixels import normalise
+from albar_jax.methods.static_clips import static_clip
 from albar_jax.parallel.mesh import replicated, split_batch
 from albar_jax.types import Apply, Params
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from albar_jax import wiring
 from albar_jax.config import Config
-from albar_jax.methods.albar import tested_frame
+from albar_jax.methods.static_clips import tested_frame
 from albar_jax.parallel.mesh import data_mesh, split_batch
 from albar_jax.profiling import host_memory
 from albar_jax.train.motion_step import MotionLogits, make_motion_step
