@@ -70,6 +70,8 @@ def _set_data(config: ConfigDict) -> None:
     config.data.masks = "npz:{folder}/masks"
     config.data.scenes = "{folder}/scenes.csv"
     config.loader.workers = 0
+    # All clips of this world together have 80 MB.
+    config.loader.keep_mb = 512
 
 
 def _set_training(config: ConfigDict) -> None:

@@ -347,6 +347,7 @@ def test_the_fields_that_may_change_are_these():
     on_resume = {
         "loader.workers",
         "loader.threads",
+        "loader.keep_mb",
         "loader.max_unreadable",
         "loader.clip_seconds",
         "parallel",
@@ -355,6 +356,7 @@ def test_the_fields_that_may_change_are_these():
     in_a_study = {
         "loader.workers",
         "loader.threads",
+        "loader.keep_mb",
         "loader.max_unreadable",
         "loader.decoder",
         "loader.clip_pixels",
@@ -363,7 +365,7 @@ def test_the_fields_that_may_change_are_these():
         "parallel",
     }
     assert may_change_on("resume") == on_resume
-    assert may_change_on("launch") == {"loader.workers", "loader.threads"}
+    assert may_change_on("launch") == {"loader.workers", "loader.threads", "loader.keep_mb"}
     assert may_change_on("study") == in_a_study
 
 
@@ -373,6 +375,7 @@ def test_what_processes_compare_lacks_only_the_fields_that_may_differ():
     assert {f"models.a.b.{name}" for name in flatten(config)} - compared.keys() == {
         "models.a.b.loader.workers",
         "models.a.b.loader.threads",
+        "models.a.b.loader.keep_mb",
     }
 
 

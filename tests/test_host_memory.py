@@ -1,6 +1,7 @@
 """Claim: freed memory goes back to the system."""
 
 import ctypes
+import subprocess
 import sys
 
 import jax
@@ -56,3 +57,38 @@ def test_forgotten_traces_are_traced_again_and_compiled_steps_still_run():
     assert len(traced) == 1
     assert step(3.0) == 6.0
     assert len(traced) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
+def test_freed_memory_is_kept_for_the_next_step():
+    code = """
+import ctypes, resource
+from albar_jax.profiling.host_memory import keep_freed
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+SIZE = 2**26
+
+def use():
+    before = faults()
+    block = libc.malloc(SIZE)
+    ctypes.memset(block, 1, SIZE)
+    libc.free(block)
+    return faults() - before
+
+use()
+returned = use()
+keep_freed()
+use()
+print(returned, use())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    returned, kept = map(int, run.stdout.split())
+    # 4 KB a page, or huge pages.
+    assert returned >= 2**26 / 2**21
+    assert kept <= returned / 10

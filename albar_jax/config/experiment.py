@@ -191,6 +191,13 @@ class LoaderConfig:
     threads: Workers = field(
         4, "Decoding threads per process.", may_change=("resume", "launch", "study")
     )
+    keep_mb: fields.Megabytes = field(
+        0,
+        "Megabytes of decoded frames that each decoding process keeps in memory. Videos of up to "
+        "4 MB are then decoded only once, until the memory is used up. No clip changes.",
+        may_change=("resume", "launch", "study"),
+        saved_default=0,
+    )
     # Not on launch: one process would stop while the others wait for it.
     max_unreadable: Share = field(
         0.05,

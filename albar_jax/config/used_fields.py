@@ -25,7 +25,7 @@ _TEST_SETS = (
     "eval.suite",
 )
 _CLIP = ("data.num_frames", "data.shape", "data.short_side", "data.size", "data.stride")
-_LOADING = ("eval.batch_size", "loader.threads", "loader.workers")
+_LOADING = ("eval.batch_size", "loader.keep_mb", "loader.threads", "loader.workers")
 
 # Fields that replace those of a run.
 ATTRIBUTE = (

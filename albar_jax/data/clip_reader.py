@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from albar_jax.data import clips, transforms
-from albar_jax.data.decode import Decoder, Source, open_video
+from albar_jax.data.decode import Decoder, Source
+from albar_jax.data.kept_frames import KEPT
 from albar_jax.storage.budget import DEFAULT, Budget
 
 FrameOrder = Literal["forward", "reversed", "shuffled", "static"]
@@ -33,6 +34,8 @@ class ClipSpec:
         middle frame.
       decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
       budget: limits of the clip.
+      keep_bytes: bytes of decoded small videos to keep in memory; see
+        `albar_jax.data.kept_frames`.
     """
 
     num_frames: int = 32
@@ -48,6 +51,7 @@ class ClipSpec:
     order: FrameOrder = "forward"
     decoder: Decoder = "auto"
     budget: Budget = DEFAULT
+    keep_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,7 +101,7 @@ def cut_clip(
     """Reads a clip like `read_clip`, and returns it with its frame numbers and crop."""
     cropper = _Cropper(spec, rng)
 
-    with open_video(source, spec.decoder, spec.budget) as video:
+    with KEPT.open(source, spec.decoder, spec.budget, spec.keep_bytes) as video:
         count = len(video)
         frames = frame_numbers(count, spec, rng)
         # Only pixels inside the box are converted to RGB, and each box is resized before the next

@@ -39,6 +39,7 @@ Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
 StepsDone = Annotated[int, Range(0, MAX_STEPS)]
 Workers = Annotated[int, Range(0, 1024)]
+Megabytes = Annotated[int, Range(0, 10**6)]
 Pixels = Annotated[int, Range(1, 8192)]
 PixelBudget = Annotated[int, Range(1, 2**48)]
 # Files are read as a whole, and libraries count their bytes in 31 bits.

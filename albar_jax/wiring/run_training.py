@@ -20,6 +20,7 @@ from albar_jax.files import write_text
 from albar_jax.parallel import same_code
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.same_launch import check_same_launch
+from albar_jax.profiling.host_memory import keep_freed
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import shell_word, show
 from albar_jax.train import checkpoint_health, run_summary
@@ -55,6 +56,7 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
 
 
 def _run(parsed: Config, meta: dict, folder: Path) -> int:
+    keep_freed()
     health = checkpoint_health.examine(folder / "checkpoints")
     checkpoint_health.require_sound(health)
     experiment = _experiment(parsed, meta, folder, health)

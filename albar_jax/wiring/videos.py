@@ -216,6 +216,7 @@ def clip_spec(config: Config, **choices: Any) -> ClipSpec:
         "starts": data.starts,
         "decoder": loader.decoder,
         "budget": Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds),
+        "keep_bytes": loader.keep_mb << 20,
     }
     return ClipSpec(**common | choices)
 
