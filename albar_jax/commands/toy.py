@@ -1,8 +1,8 @@
 """Generates a small data set: videos or images whose actions, birds and scenery are drawn.
 
-quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a
-stand-in of Waterbirds, laid out as the published data set. untrimmed has long films with events,
-for the downstream tasks.
+quickstart has short videos with a known scenery bias, and its bias benchmarks. world makes other
+worlds of short videos, from a file or by name. waterbirds is a stand-in of Waterbirds, laid out as
+the published data set. untrimmed has long films with events, for the downstream tasks.
 """
 
 import argparse
@@ -14,6 +14,8 @@ from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import shell_word, show
 
 EXAMPLE = """  albar toy quickstart --out data/quickstart
+  albar toy world camera --out data/camera
+  albar toy world my_world.toml --out data/my_world --seed 1
   albar toy waterbirds --out data/waterbirds_stand_in
   albar toy untrimmed --out data/untrimmed"""
 
@@ -22,6 +24,7 @@ def add_arguments(parser: flags.Parser) -> None:
     """Adds the data sets as sub-commands of `albar toy`, with their options."""
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     _add_quickstart(names.add_parser("quickstart", help="short videos with a scenery bias"))
+    _add_world(names.add_parser("world", help="short videos of a world that a file describes"))
     _add_waterbirds(names.add_parser("waterbirds", help="a small stand-in of Waterbirds"))
     _add_untrimmed(names.add_parser("untrimmed", help="long films with anomalies and segments"))
 
@@ -30,6 +33,7 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
     """Returns the function that generates a data set."""
     make = {
         "quickstart": _make_quickstart,
+        "world": _make_world,
         "waterbirds": _make_waterbirds,
         "untrimmed": _make_untrimmed,
     }
@@ -41,6 +45,18 @@ def _add_quickstart(command: flags.Parser) -> None:
     command.add_count("--train", 1250, "number of training clips")
     command.add_count("--test", 320, "number of clips in each test set")
     _add_bias(command, "a training clip has the scenery of its action")
+
+
+def _add_world(command: flags.Parser) -> None:
+    command.add_argument(
+        "world",
+        metavar="NAME|FILE",
+        help="the name of a world, or a file that ends in .toml; a wrong name lists all names",
+    )
+    command.add_path("--out", "folder to make", required=True)
+    command.add_seed()
+    command.add_count("--train", None, "number of training clips; by default the world's own")
+    command.add_count("--test", None, "number of clips in each test set; by default the world's")
 
 
 def _add_waterbirds(command: flags.Parser) -> None:
@@ -81,6 +97,21 @@ def _make_quickstart(options: argparse.Namespace) -> None:
         num_train=options.train,
         num_test=options.test,
         bias=options.bias,
+    )
+    _show_made(options, is_new, began)
+
+
+def _make_world(options: argparse.Namespace) -> None:
+    from albar_jax.toy import quickstart
+    from albar_jax.toy.spec import read_spec
+
+    began = time.perf_counter()
+    is_new = quickstart.make(
+        options.out,
+        seed=options.seed,
+        num_train=options.train,
+        num_test=options.test,
+        spec=read_spec(options.world),
     )
     _show_made(options, is_new, began)
 

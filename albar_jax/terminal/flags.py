@@ -66,8 +66,8 @@ class Parser(argparse.ArgumentParser):
         """Adds an option that names a folder and can be repeated; its value is a list."""
         self.add_path(option, f"{help}; can be repeated", action="append", default=[])
 
-    def add_count(self, option: str, default: int, help: str) -> None:
-        """Adds an option that is a number from 1 to `COUNTS`."""
+    def add_count(self, option: str, default: int | None, help: str) -> None:
+        """Adds an option that is a number from 1 to `COUNTS`; None if it is not given."""
         self.add_argument(option, type=count, default=default, metavar="N", help=help)
 
     def add_seed(self, of: str = "") -> None:

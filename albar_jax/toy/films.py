@@ -14,7 +14,8 @@ from jaxtyping import Float, UInt8
 
 from albar_jax.synthesis.composite import compose
 from albar_jax.toy import backgrounds, motion, sprites
-from albar_jax.toy.world import SIZE, Mover, Split, World, draw_mover
+from albar_jax.toy.clips import draw_mover
+from albar_jax.toy.world import Family, Mover, Split, World, draw_family
 
 Task = Literal["anomaly", "segments"]
 
@@ -40,7 +41,7 @@ class Part:
     """A span of a film with one motion.
 
     Attributes:
-      action: its motion, one of motion.ACTIONS.
+      action: its motion, a class of the quickstart.
       start: its first frame, from 0.
       length: number of frames.
       is_event: whether it is an event of the film.
@@ -109,22 +110,24 @@ def plan(world: World, task: Task, split: Split, index: int) -> Film:
     else:
         label = NORMAL if index % 2 == 0 else classes[index // 2 % len(classes)]
 
-    rest = [action for action in motion.ACTIONS if action not in classes]
+    rest = [action for action in world.spec.classes if action not in classes]
     # The scene of a normal film is the one of some normal action.
     owner = str(rng.choice(rest)) if label == NORMAL else label
-    scene = _draw_family(world, rng, split, owner, tuple(backgrounds.PATTERNS))
+    scene = _draw_family(world, rng, split, owner, world.spec.backgrounds)
     parts = _draw_parts(rng, task, label, rest)
-    return Film(task, split, index, label, scene, tuple(parts))
+    return Film(task, split, index, label, scene.name, tuple(parts))
 
 
 def draw_film(world: World, film: Film) -> UInt8[np.ndarray, "t size size 3"]:
     """Draws a film.
 
     Returns:
-      uint8 RGB (T, SIZE, SIZE, 3).
+      uint8 RGB (T, size, size, 3).
     """
     rng = generator(world, film.task, film.split, film.index, "pixels")
-    scene = backgrounds.draw(rng, film.scene, SIZE)
+    names = [family.name for family in world.spec.backgrounds]
+    family = world.spec.backgrounds[names.index(film.scene)]
+    scene = backgrounds.draw(rng, family, world.spec.size)
     return np.concatenate([_draw_part(world, rng, film, part, scene) for part in film.parts])
 
 
@@ -170,21 +173,25 @@ def _draw_part(
     part: Part,
     scene: Float[np.ndarray, "size size 3"],
 ) -> UInt8[np.ndarray, "t size size 3"]:
-    family = _draw_family(world, rng, film.split, part.action, tuple(sprites.SHAPES))
+    spec = world.spec
+    family = _draw_family(world, rng, film.split, part.action, spec.sprites)
     sprite = sprites.draw(rng, family)
-    mover = Mover(part.action, sprite, motion.draw(rng, part.action, part.length))
-    colors, mask = draw_mover(mover)
+    motions = spec.motions[spec.classes.index(part.action)]
+    mover = Mover(part.action, sprite, motion.draw(rng, motions, part.length))
+    colors, mask = draw_mover(mover, spec.size)
     return compose(colors, mask, scene)
 
 
 def _draw_family(
-    world: World, rng: np.random.Generator, split: Split, action: str, families: Sequence[str]
-) -> str:
+    world: World,
+    rng: np.random.Generator,
+    split: Split,
+    action: str,
+    families: Sequence[Family],
+) -> Family:
     """Draws a family: by the bias of the world in training, uniformly in the test."""
     if split == "test":
-        return str(rng.choice(families))
+        return families[rng.choice(len(families))]
 
-    own = families[motion.ACTIONS.index(action)]
-    if rng.uniform() < world.bias:
-        return own
-    return str(rng.choice([family for family in families if family != own]))
+    number = world.spec.classes.index(action)
+    return draw_family(rng, families, number, world.spec.background_bias)

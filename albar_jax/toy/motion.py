@@ -1,81 +1,70 @@
-"""Draws the eight actions of the quickstart world as motions on a torus.
+"""Draws the path of a sprite on a torus: its start, and the motions of its class.
 
-Position and size are uniformly distributed in every frame of every action, so no single frame shows
-the action. A uniform start that moves with wrap-around stays uniform, and so does a phase that
+Position and size are uniformly distributed in every frame of every class, so no single frame shows
+the class. A uniform start that moves with wrap-around stays uniform, and so does a phase that
 moves modulo 1.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-ACTIONS = ("left", "right", "up", "down", "shuttle_h", "shuttle_v", "grow", "shrink")
+from albar_jax.toy.motions import Motion, Offsets
 
 # Smallest radius, as a fraction of the frame. The largest one is twice as large.
 MIN_RADIUS = 0.143
-# Fractions of the frame per frame.
-SPEED = (0.045, 0.08)
-# Frames per period.
-SHUTTLE_PERIOD = (5.0, 7.0)
-# Octaves of size per frame.
-SCALE_RATE = (0.10, 0.15)
-
-# Unit vector (x, y) of each direction in the frame; y points down.
-_TRANSLATION = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-_SHUTTLE = {"shuttle_h": (1, 0), "shuttle_v": (0, 1)}
-_SCALING = {"grow": 1, "shrink": -1}
 
 
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
-    """The position and size of a sprite in each frame.
+    """The position, size and rotation of a sprite in each frame.
 
     Attributes:
       x: column as a fraction of the frame, 0 to 1, float64 (T,).
       y: row as a fraction of the frame, 0 to 1, float64 (T,).
-      radius: radius as a fraction of the frame, 0.143 to 0.286, float64 (T,).
+      radius: radius as a fraction of the frame, float64 (T,).
+      turns: clockwise turns relative to the sprite's tilt, float64 (T,), or 0.
     """
 
     x: Float[np.ndarray, " t"]
     y: Float[np.ndarray, " t"]
     radius: Float[np.ndarray, " t"]
+    turns: Float[np.ndarray, " t"] | float = 0.0
+
+    def __getitem__(self, frames: slice) -> "Trajectory":
+        """Returns the trajectory in some of its frames."""
+        turns = np.broadcast_to(self.turns, self.x.shape)
+        return Trajectory(self.x[frames], self.y[frames], self.radius[frames], turns[frames])
+
+    def shifted(self, x: Float[np.ndarray, " t"], y: Float[np.ndarray, " t"]) -> "Trajectory":
+        """Returns the trajectory with offsets added to its positions."""
+        return dataclasses.replace(self, x=(self.x + x) % 1.0, y=(self.y + y) % 1.0)
 
 
-def draw(rng: np.random.Generator, action: str, num_frames: int) -> Trajectory:
-    """Draws a trajectory of an action.
+def draw(
+    rng: np.random.Generator,
+    motions: Sequence[Motion],
+    num_frames: int,
+    min_radius: float = MIN_RADIUS,
+) -> Trajectory:
+    """Draws a trajectory of a class.
 
     Args:
       rng: random generator.
-      action: one of ACTIONS.
-      num_frames: number of frames, T.
-
-    Raises:
-      KeyError: there is no such action.
+      motions: the motions of the class, which happen at once.
+      num_frames: number of frames, T, at least 2.
+      min_radius: smallest radius, as a fraction of the frame.
     """
     time = np.arange(num_frames)
     x, y = rng.uniform(size=2)
     phase = rng.uniform()
 
-    direction = (0, 0)
-    travel = np.zeros(num_frames)
-    scaling = np.zeros(num_frames)
-    if action in _SCALING:
-        scaling = _SCALING[action] * rng.uniform(*SCALE_RATE) * time
-    elif action in _TRANSLATION:
-        direction = _TRANSLATION[action]
-        travel = rng.uniform(*SPEED) * time
-    else:
-        direction = _SHUTTLE[action]
-        travel = _shuttle(time, rng.uniform(*SPEED), rng.uniform(*SHUTTLE_PERIOD), rng.uniform())
+    total = Offsets()
+    for motion in motions:
+        total = total + motion.offsets(rng, time)
 
-    radius = MIN_RADIUS * 2.0 ** ((phase + scaling) % 1.0)
-    return Trajectory((x + direction[0] * travel) % 1.0, (y + direction[1] * travel) % 1.0, radius)
-
-
-def _shuttle(
-    time: np.ndarray, speed: float, period: float, phase: float
-) -> Float[np.ndarray, " t"]:
-    """Returns a triangle wave with slopes of plus and minus `speed`, one cycle per period."""
-    cycle = (time / period + phase) % 1.0
-    return speed * period * np.abs(cycle - 0.5)
+    still = np.zeros(num_frames)
+    radius = min_radius * 2.0 ** ((phase + total.octaves + still) % 1.0)
+    return Trajectory((x + total.x + still) % 1.0, (y + total.y + still) % 1.0, radius, total.turns)

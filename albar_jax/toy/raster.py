@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 
 # Subpixels along each axis: 17 levels of coverage at an edge.
 SUBPIXELS = 4
@@ -57,3 +58,52 @@ def torus_offset(position: np.ndarray, centre: np.ndarray | np.floating) -> np.n
       Distances, -0.5 to 0.5.
     """
     return (position - centre + 0.5) % 1.0 - 0.5
+
+
+def shifted_plane(
+    rng: np.random.Generator, size: int
+) -> tuple[Float[np.ndarray, "1 w"], Float[np.ndarray, "h 1"]]:
+    """Returns subpixel coordinates x (1, W) and y (H, 1) on the torus, with a random origin."""
+    origin_x, origin_y = rng.uniform(size=2).astype(np.float32)
+    position = fine_coordinates(size)
+    return ((position + origin_x) % 1)[None, :], ((position + origin_y) % 1)[:, None]
+
+
+def paint(
+    pattern: Float[np.ndarray, "h w"], low: ArrayLike, high: ArrayLike
+) -> Float[np.ndarray, "h w 3"]:
+    """Colors a pattern, 0 to 1, from low to high.
+
+    Args:
+      pattern: float (H, W).
+      low: color of 0, (3,).
+      high: color of 1, (3,).
+    """
+    weight = pattern[..., None]
+    return (1 - weight) * np.asarray(low, np.float32) + weight * np.asarray(high, np.float32)
+
+
+def roll(
+    picture: Float[np.ndarray, "h w 3"],
+    right: Float[np.ndarray, " t"],
+    down: Float[np.ndarray, " t"],
+) -> Float[np.ndarray, "t h w 3"]:
+    """Shifts a picture on the torus, by parts of pixels with linear interpolation.
+
+    Args:
+      picture: float (H, W, 3).
+      right: shift of each frame to the right, as fractions of the frame, (T,).
+      down: shift of each frame down, as fractions of the frame, (T,).
+    """
+    frames = []
+    for across, along in zip(right, down, strict=True):
+        frame = _roll_axis(picture, along * picture.shape[0], axis=0)
+        frames.append(_roll_axis(frame, across * picture.shape[1], axis=1))
+    return np.stack(frames)
+
+
+def _roll_axis(picture: np.ndarray, pixels: float, axis: int) -> np.ndarray:
+    whole = int(np.floor(pixels))
+    part = np.float32(pixels - whole)
+    near = np.roll(picture, whole, axis)
+    return (1 - part) * near + part * np.roll(near, 1, axis)

@@ -1,72 +1,36 @@
-"""Draws eight families of bright sprites, antialiased on a torus."""
+"""Draws families of bright sprites, antialiased on a torus."""
 
 import colorsys
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from albar_jax.toy.motion import Trajectory
 from albar_jax.toy.raster import average_subpixels, fine_coordinates, torus_offset
+from albar_jax.toy.shapes import SHAPES, TEXTURES, Plane
 
-# Returns the pixels inside of a shape, given coordinates u (right) and v (down) in radii.
-Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Color = tuple[float, float, float]
-Plane = Float[np.ndarray, "t h w"]
-Inside = Bool[np.ndarray, "t h w"]
 
-# In radians.
+# In radians, in a world without motions that turn.
 MAX_TILT = 0.25
-# Side of a square of the check pattern, in radii.
-CHECK_SIDE = 0.6
 
 
-def _disk(u: Plane, v: Plane) -> Inside:
-    return u * u + v * v < 1.0
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family of sprites.
 
+    Attributes:
+      name: its name, unique in its world.
+      shape: its outline, a key of SHAPES.
+      hue: its hue, 0 to 1; each sprite differs by at most 0.03.
+      texture: its pattern of two tones, a key of TEXTURES.
+    """
 
-def _square(u: Plane, v: Plane) -> Inside:
-    return np.maximum(abs(u), abs(v)) < 0.88
-
-
-def _triangle(u: Plane, v: Plane) -> Inside:
-    return (v < 0.65) & (abs(u) < 0.58 * (v + 1.1))
-
-
-def _plus(u: Plane, v: Plane) -> Inside:
-    return (np.minimum(abs(u), abs(v)) < 0.34) & (np.maximum(abs(u), abs(v)) < 1.05)
-
-
-def _ring(u: Plane, v: Plane) -> Inside:
-    return abs(np.hypot(u, v) - 0.8) < 0.25
-
-
-def _flower(u: Plane, v: Plane) -> Inside:
-    return np.hypot(u, v) < 0.82 + 0.26 * np.cos(5 * np.arctan2(v, u))
-
-
-def _diamond(u: Plane, v: Plane) -> Inside:
-    return abs(u) / 0.85 + abs(v) / 1.2 < 1.0
-
-
-def _crescent(u: Plane, v: Plane) -> Inside:
-    return (u * u + v * v < 1.1) & ((u - 0.5) ** 2 + v * v > 0.62)
-
-
-# No shape extends to 1.7 radii, which is half a frame at the largest radius. A larger sprite would
-# overlap itself on the torus.
-SHAPES: dict[str, Shape] = {
-    "disk": _disk,
-    "square": _square,
-    "triangle": _triangle,
-    "plus": _plus,
-    "ring": _ring,
-    "flower": _flower,
-    "diamond": _diamond,
-    "crescent": _crescent,
-}
-HUES = dict(zip(SHAPES, (0.55, 0.05, 0.80, 0.30, 0.68, 0.18, 0.93, 0.42), strict=True))
+    name: str
+    shape: str
+    hue: float
+    texture: str = "check"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,29 +38,30 @@ class Sprite:
     """The appearance of a sprite.
 
     Attributes:
-      family: its shape, a key of SHAPES.
-      tilt: its rotation in radians.
-      tones: the two colors of its check pattern.
+      family: its family.
+      tilt: its clockwise rotation in radians.
+      tones: the two colors of its texture.
     """
 
-    family: str
+    family: Family
     tilt: float
     tones: tuple[Color, Color]
 
 
-def draw(rng: np.random.Generator, family: str) -> Sprite:
+def draw(rng: np.random.Generator, family: Family, max_tilt: float = MAX_TILT) -> Sprite:
     """Draws the tilt and the tones of a sprite.
 
     Both tones are bright (an HSV value of at least 0.9) and have the same hue.
 
     Args:
       rng: random generator.
-      family: a key of SHAPES.
+      family: its family.
+      max_tilt: largest rotation to either side, in radians.
     """
-    hue = (HUES[family] + rng.uniform(-0.03, 0.03)) % 1.0
+    hue = (family.hue + rng.uniform(-0.03, 0.03)) % 1.0
     deep = colorsys.hsv_to_rgb(hue, rng.uniform(0.55, 0.75), rng.uniform(0.9, 1.0))
     pale = colorsys.hsv_to_rgb(hue, rng.uniform(0.15, 0.35), 1.0)
-    return Sprite(family, rng.uniform(-MAX_TILT, MAX_TILT), (deep, pale))
+    return Sprite(family, rng.uniform(-max_tilt, max_tilt), (deep, pale))
 
 
 def render(
@@ -106,7 +71,7 @@ def render(
 
     Args:
       sprite: its appearance.
-      trajectory: its position and radius in each frame.
+      trajectory: its position, radius and rotation in each frame.
       size: side of the frame in pixels.
 
     Returns:
@@ -114,15 +79,13 @@ def render(
       mask: share of each pixel that the sprite covers, float32 (T, size, size), 0 to 1.
     """
     u, v = _local_coordinates(sprite, trajectory, size)
-    mask = average_subpixels(SHAPES[sprite.family](u, v))
+    mask = average_subpixels(SHAPES[sprite.family.shape](u, v))
 
-    # The check pattern is fixed to the sprite, so that it moves, grows and tilts with it.
-    column = np.floor(u / CHECK_SIDE).astype(np.int8)
-    row = np.floor(v / CHECK_SIDE).astype(np.int8)
-    check = average_subpixels(((column ^ row) & 1).astype(bool))[..., None]
+    # The texture is fixed to the sprite, so that it moves, grows and turns with it.
+    pale_share = average_subpixels(TEXTURES[sprite.family.texture](u, v))[..., None]
 
     deep, pale = np.asarray(sprite.tones, np.float32)
-    return check * pale + (1 - check) * deep, mask
+    return pale_share * pale + (1 - pale_share) * deep, mask
 
 
 def _local_coordinates(sprite: Sprite, trajectory: Trajectory, size: int) -> tuple[Plane, Plane]:
@@ -134,6 +97,7 @@ def _local_coordinates(sprite: Sprite, trajectory: Trajectory, size: int) -> tup
     across = torus_offset(position, x)[:, None, :] / radius[:, None]
     down = torus_offset(position, y)[:, :, None] / radius[:, None]
 
-    cos = np.float32(np.cos(sprite.tilt))
-    sin = np.float32(np.sin(sprite.tilt))
+    tilt = sprite.tilt + 2 * np.pi * np.broadcast_to(trajectory.turns, trajectory.x.shape)
+    cos = np.cos(tilt).astype(np.float32)[:, None, None]
+    sin = np.sin(tilt).astype(np.float32)[:, None, None]
     return cos * across + sin * down, cos * down - sin * across

@@ -23,9 +23,11 @@ from albar_jax.data.events import Event
 from albar_jax.data.manifest import write_manifest
 from albar_jax.data.segment_json import Segment, SegmentedVideo
 from albar_jax.errors import UserError
+from albar_jax.schema.fields import Share, check
 from albar_jax.synthesis import workers
 from albar_jax.toy.encode import write_mjpeg
 from albar_jax.toy.films import EVENTS, FRAMES_PER_SECOND, Film, Task, draw_film, plan
+from albar_jax.toy.spec import read_spec
 from albar_jax.toy.whole_folder import make_whole
 from albar_jax.toy.world import Split, World
 
@@ -54,7 +56,8 @@ def make(
       seed: random seed, at least 0; the films belong to the quickstart world of this seed.
       num_train: number of training films of each data set, at least 4.
       num_test: number of test films of each data set, at least 4.
-      bias: see `world.World`; here of the scenes and sprites of training films.
+      bias: probability that a training film has the scene of its class, and each part the sprite of
+        its motion.
       jobs: number of processes; None for one per core.
 
     Returns:
@@ -68,7 +71,8 @@ def make(
             raise UserError(
                 f"{name} is {count}, but every class needs a film; give at least {LEAST}"
             )
-    world = World(seed, bias)
+    probability = check(Share, bias, "--bias")
+    world = World(seed, read_spec("quickstart").with_bias(probability, probability))
 
     settings = {"recipe": RECIPE, "seed": seed, "train": num_train, "test": num_test, "bias": bias}
     counts: dict[Split, int] = {"train": num_train, "test": num_test}

@@ -12,6 +12,7 @@ Repeat the command to resume. The same seed gives identical bytes.
 import contextlib
 import functools
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from albar_jax.synthesis.draws import generator
 from albar_jax.terminal.escapes import show
 from albar_jax.toy import backgrounds, sprites
 from albar_jax.toy.motion import MIN_RADIUS, Trajectory
+from albar_jax.toy.spec import read_spec
+from albar_jax.toy.world import Family
 
 # Sprites are named after families of landbirds and waterbirds, because the program recognizes
 # waterbirds by their names.
@@ -147,7 +150,7 @@ def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -
     side = int(rng.integers(*SIDES))
     colors, mask = _draw_sprite(rng, family, side, margin=0.3, radius=(0.8, 1.3))
     # CUB's images have a background, which is replaced.
-    habitat = backgrounds.draw(rng, "noise", side)
+    habitat = _background(rng, "noise", side)
 
     _save(sources.cub / "images" / file, compose(colors, mask, habitat))
     _save((sources.segmentations / file).with_suffix(".png"), to_bytes(mask))
@@ -159,7 +162,7 @@ def _write_scene(sources: waterbirds.Sources, seed: int, scene: tuple[str, str])
     width, height = SCENE
     side = max(SCENE)
 
-    picture = backgrounds.draw(rng, family, side)
+    picture = _background(rng, family, side)
     for _ in range(2):
         shape = str(rng.choice(CLUTTER))
         colors, mask = _draw_sprite(rng, shape, side, margin=0.1, radius=(0.7, 1.2))
@@ -185,8 +188,20 @@ def _draw_sprite(
     """
     x, y = rng.uniform(margin, 1 - margin, (2, 1))
     place = Trajectory(x, y, MIN_RADIUS * rng.uniform(*radius, 1))
-    colors, mask = sprites.render(sprites.draw(rng, family), place, side)
+    sprite = sprites.draw(rng, _named(read_spec("quickstart").sprites, family))
+    colors, mask = sprites.render(sprite, place, side)
     return colors[0], mask[0]
+
+
+def _background(
+    rng: np.random.Generator, family: str, side: int
+) -> Float[np.ndarray, "side side 3"]:
+    """Draws a background of a family of the quickstart."""
+    return backgrounds.draw(rng, _named(read_spec("quickstart").backgrounds, family), side)
+
+
+def _named(families: Sequence[Family], name: str) -> Family:
+    return next(family for family in families if family.name == name)
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from albar_jax.features.feature_info import FeatureInfo, VideoInfo, to_text
 from albar_jax.features.windows import Windows
-from albar_jax.toy import motion, untrimmed
+from albar_jax.toy import untrimmed
 from albar_jax.toy.films import FRAMES_PER_SECOND
 from albar_jax.toy.world import World
 
@@ -76,7 +76,7 @@ def write(folder, head, *, count=16, noise=0.3, seed=0, crops=1):
 
 def _rows(film, windows, noise):
     actions = np.concatenate(
-        [[motion.ACTIONS.index(part.action)] * part.length for part in film.parts]
+        [[World().spec.classes.index(part.action)] * part.length for part in film.parts]
     )
     middle = windows.numbers(film.num_frames)[:, windows.frames // 2]
     rng = np.random.default_rng([film.index, film.split == "test"])

@@ -14,9 +14,11 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import frame_truth, read_anomaly
 from albar_jax.features.segments import read_segments
-from albar_jax.toy import backgrounds, films, motion, untrimmed
+from albar_jax.toy import films, untrimmed
 from albar_jax.toy.films import EVENTS, FRAMES_PER_SECOND, plan
 from albar_jax.toy.world import World
+
+FAMILIES = [family.name for family in World().spec.backgrounds]
 
 SMALL = {"seed": 3, "num_train": 4, "num_test": 4}
 # Mean loss by compression over a film of 256 levels.
@@ -138,8 +140,8 @@ def test_parts_have_no_gaps_and_events_do_not_touch(task):
 def test_scene_gives_away_the_class_in_training_only(task):
     def share(split):
         labelled = [film for film in many(task, split) if film.label != films.NORMAL]
-        patterns = tuple(backgrounds.PATTERNS)
-        own = [film.scene == patterns[motion.ACTIONS.index(film.label)] for film in labelled]
+        classes = World().spec.classes
+        own = [film.scene == FAMILIES[classes.index(film.label)] for film in labelled]
         return np.mean(own)
 
     assert share("train") == pytest.approx(0.85, abs=0.06)
@@ -150,7 +152,7 @@ def test_test_scenes_do_not_tell_normal_films_from_others():
     def counts(is_normal):
         chosen = [film for film in many("anomaly", "test", 1600) if is_normal(film)]
         scenes = collections.Counter(film.scene for film in chosen)
-        return np.array([scenes[name] / len(chosen) for name in backgrounds.PATTERNS])
+        return np.array([scenes[name] / len(chosen) for name in FAMILIES])
 
     normal = counts(lambda film: film.label == films.NORMAL)
     others = counts(lambda film: film.label != films.NORMAL)

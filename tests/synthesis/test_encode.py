@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 from albar_jax.synthesis.composite import compose
+from albar_jax.toy.clips import draw_mover
 from albar_jax.toy.encode import write_mjpeg
-from albar_jax.toy.world import World, draw_mover
+from albar_jax.toy.world import World
 
 
 @pytest.fixture
 def frames():
     world = World(3)
-    return compose(*draw_mover(world.mover("train", 5)), world.background("train", 5)[1])
+    return compose(*draw_mover(world.mover("train", 5), 32), world.background("train", 5)[1])
 
 
 def decode(path):
@@ -40,7 +41,7 @@ def test_decoded_clip_is_close_in_every_colour(tmp_path):
     for index in range(16):
         world = World(3)
         clip = compose(
-            *draw_mover(world.mover("train", index)), world.background("train", index)[1]
+            *draw_mover(world.mover("train", index), 32), world.background("train", index)[1]
         )
         write_mjpeg(tmp_path / "clip.avi", clip)
         error = decode(tmp_path / "clip.avi").astype(float) - clip
@@ -97,10 +98,11 @@ import sys
 from pathlib import Path
 from albar_jax.synthesis.clip_writer import open_clip
 from albar_jax.synthesis.composite import compose
-from albar_jax.toy.world import World, draw_mover
+from albar_jax.toy.clips import draw_mover
+from albar_jax.toy.world import World
 
 for index in range(24):
-    colors, mask = draw_mover(World(3).mover("test", index))
+    colors, mask = draw_mover(World(3).mover("test", index), 32)
     frames = compose(colors, mask, World(3).novel_background(index)[1])
     with open_clip(Path(sys.argv[1]) / f"{index}.mp4", "mp4") as add:
         add(frames.repeat(3, axis=1).repeat(3, axis=2))

@@ -21,11 +21,13 @@ from albar_jax.errors import UserError
 from albar_jax.studies.runs import alone
 from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import open_backgrounds
-from albar_jax.synthesis.composite import compose
-from albar_jax.toy import backgrounds, motion, quickstart
+from albar_jax.synthesis.composite import to_bytes
+from albar_jax.toy import quickstart
+from albar_jax.toy.clips import draw_clip, draw_mover
 from albar_jax.toy.encode import write_mjpeg
-from albar_jax.toy.world import World, action_of, draw_mover
+from albar_jax.toy.world import World
 
+WORLD = World(5)
 SMALL = {"seed": 5, "num_train": 16, "num_test": 24}
 SCUBA, SCUFO, CONFLFG = TABLES = ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
 # Mean loss by compression over a clip of 256 levels.
@@ -80,29 +82,26 @@ def test_another_seed_makes_other_clips(folder, tmp_path):
 
 
 def test_a_clip_can_be_made_again_alone(folder, tmp_path):
-    world = World(5)
+    world = WORLD
     for split, index in (("train", 11), ("test", 11)):
-        write_mjpeg(
-            tmp_path / "clip.avi",
-            compose(*draw_mover(world.mover(split, index)), world.background(split, index)[1]),
-        )
+        write_mjpeg(tmp_path / "clip.avi", draw_clip(world, split, index).frames)
         stored = folder / "videos" / split / f"{split}_00011.avi"
         assert (tmp_path / "clip.avi").read_bytes() == stored.read_bytes()
 
 
 def test_manifests_list_every_clip_with_its_action(folder):
     for split, count in (("train", 16), ("test", 24)):
-        manifest = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split=split)
-        assert [motion.ACTIONS[label] for label in manifest.labels] == [
-            action_of(i) for i in range(count)
+        manifest = read_manifest(folder / "manifest.csv", classes=WORLD.spec.classes, split=split)
+        assert [WORLD.spec.classes[label] for label in manifest.labels] == [
+            WORLD.action(i) for i in range(count)
         ]
         assert decode(manifest.paths[0]).shape == (8, 32, 32, 3)
 
 
 def test_clips_of_all_test_sets_are_joined_by_the_id_and_the_action_of_their_test_clip(folder):
-    test = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split="test")
+    test = read_manifest(folder / "manifest.csv", classes=WORLD.spec.classes, split="test")
     for name in TABLES:
-        benchmark = read_manifest(folder / f"{name}.csv", classes=motion.ACTIONS)
+        benchmark = read_manifest(folder / f"{name}.csv", classes=WORLD.spec.classes)
         assert benchmark.ids == tuple(f"{clip}__0" for clip in test.ids)
         assert (benchmark.labels == test.labels).all()
         assert not (folder / f"{name}.failed.tsv").exists()
@@ -143,14 +142,16 @@ def test_new_backgrounds_tell_nothing_of_the_action(folder):
     pictures = open_backgrounds(str(folder / "backgrounds"))
     kinds = collections.Counter()
     for index in range(320):
-        kinds[action_of(index), pictures.draw(5, f"test_{index:05d}", 0)[0].partition("_")[0]] += 1
+        kinds[
+            WORLD.action(index), pictures.draw(5, f"test_{index:05d}", 0)[0].partition("_")[0]
+        ] += 1
     assert len(kinds) == 16
     assert max(abs(count - 20) for count in kinds.values()) < 4 * np.sqrt(40 / 4)
 
 
 def test_masks_are_the_pixels_that_are_more_mover_than_scenery(folder):
     for split, index in (("train", 3), ("test", 7)):
-        coverage = draw_mover(World(5).mover(split, index))[1]
+        coverage = draw_mover(WORLD.mover(split, index), 32)[1]
         mask = masks_of(folder, f"{split}_{index:05d}")
         assert mask.dtype == bool
         assert (mask == (coverage >= 0.5)).all()
@@ -167,16 +168,16 @@ def test_masks_are_found_wherever_the_data_set_is_moved(folder, tmp_path):
 
 def test_metadata_and_scenes_record_what_was_drawn(folder):
     rows = {row["id"]: row for row in table(folder, "metadata")}
-    world = World(5)
+    world = WORLD
     assert rows["test_00009"]["background"] == world.background("test", 9)[0]
-    assert rows["test_00009"]["sprite"] == world.mover("test", 9).sprite.family
+    assert rows["test_00009"]["sprite"] == world.mover("test", 9).sprite.family.name
     scenes = {
         row.pop("id"): [int(share) for share in row.values()] for row in table(folder, "scenes")
     }
     assert list(scenes) == [f"train_{index:05d}" for index in range(16)]
     for name, shares in scenes.items():
         assert [
-            int(family == rows[name]["background"]) for family in backgrounds.PATTERNS
+            int(family.name == rows[name]["background"]) for family in WORLD.spec.backgrounds
         ] == shares
 
 
@@ -199,7 +200,9 @@ def test_it_is_made_by_a_caller_that_keeps_other_processes_away(tmp_path):
 def test_a_folder_of_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for out in (tmp_path, tmp_path / "thesis.tex"):
-        with pytest.raises(UserError, match="is not a quickstart data set; give another --out"):
+        with pytest.raises(
+            UserError, match="is not a data set of the world quickstart; give another --out"
+        ):
             quickstart.make(out, **SMALL)
     with pytest.raises(
         UserError, match="cannot make .*: .*; choose an --out that you can write to"
@@ -231,7 +234,7 @@ def test_command_line_reports_a_mistake_in_one_sentence(tmp_path):
         check=False,
     )
     assert result.returncode == 2
-    assert result.stderr == "error: --train is 3, but each of the 8 actions needs a clip; try 8\n"
+    assert result.stderr == "error: --train is 3, but each of the 8 classes needs a clip; try 8\n"
 
 
 def test_a_killed_run_leaves_no_data_set_and_the_next_one_makes_it_whole(folder, tmp_path):
@@ -246,3 +249,21 @@ def test_a_killed_run_leaves_no_data_set_and_the_next_one_makes_it_whole(folder,
     assert not out.exists()
     quickstart.make(out, **SMALL, num_processes=1)
     assert hashes(out) == hashes(folder)
+
+
+def test_the_quickstart_is_what_it_was_before_worlds_were_files(folder):
+    """The digests are from commit 869ae95, which had no specifications."""
+    pixels = hashlib.sha256()
+    for split in ("train", "test"):
+        for index in range(8):
+            clip = draw_clip(WORLD, split, index)
+            pixels.update(clip.frames.tobytes())
+            pixels.update((clip.mask >= 0.5).tobytes())
+    for index in range(4):
+        pixels.update(to_bytes(WORLD.novel_background(index)[1]).tobytes())
+    assert pixels.hexdigest()[:16] == "628143f362ade7d1"
+
+    tables = hashlib.sha256()
+    for name in ("manifest.csv", "scenes.csv", "metadata.csv", "dataset.json"):
+        tables.update((folder / name).read_bytes())
+    assert tables.hexdigest()[:16] == "8b105afb1c0a6234"

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from albar_jax.synthesis.composite import compose
-from albar_jax.toy import backgrounds, motion, sprites
-from albar_jax.toy.world import World, action_of, draw_mover
+from albar_jax.toy import sprites
+from albar_jax.toy.clips import draw_mover
+from albar_jax.toy.world import World
 
 WORLD = World(0)
+UNBIASED = World(0, WORLD.spec.without_bias())
 
 
 def families(world, split, count):
     """Returns the indices of background family, sprite family and action, int (count, 3)."""
-    names = tuple(backgrounds.PATTERNS), tuple(sprites.SHAPES), motion.ACTIONS
+    scenes = [family.name for family in world.spec.backgrounds]
+    names = scenes, world.spec.sprites, world.spec.classes
     rows = []
     for i in range(count):
         mover = world.mover(split, i)
@@ -43,15 +46,15 @@ def test_scenery_and_sprite_go_with_the_action_independently(split):
 
 
 def test_without_bias_families_are_uniform():
-    drawn = families(World(0, bias=1 / 8), "train", 400)
+    drawn = families(UNBIASED, "train", 400)
     assert within(np.mean(drawn[:, 0] == drawn[:, 2]), 1 / 8, 400)
     assert within(np.mean(drawn[:, 1] == drawn[:, 2]), 1 / 8, 400)
 
 
 def test_actions_are_balanced_and_go_with_neither_odd_nor_even_clips():
-    counts = collections.Counter((action_of(i), i % 2) for i in range(320))
+    counts = collections.Counter((WORLD.action(i), i % 2) for i in range(320))
     assert set(counts.values()) == {20}
-    train = collections.Counter(action_of(i) for i in range(1250))
+    train = collections.Counter(WORLD.action(i) for i in range(1250))
     assert max(train.values()) - min(train.values()) <= 1
 
 
@@ -76,7 +79,7 @@ def test_sprite_is_brighter_than_every_background_in_every_split():
     for split in ("train", "test"):
         for index in range(40):
             mover = WORLD.mover(split, index)
-            colors, mask = draw_mover(mover)
+            colors, mask = draw_mover(mover, 32)
             scenes = [WORLD.background(split, index)[1]]
             if split == "test":
                 scenes.append(WORLD.novel_background(index)[1])
@@ -92,9 +95,7 @@ def single_frames(world, split, count):
     pictures = []
     for i in range(count):
         mover = world.mover(split, i)
-        path = mover.trajectory
-        one = motion.Trajectory(path.x[4:5], path.y[4:5], path.radius[4:5])
-        colors, mask = sprites.render(mover.sprite, one, 32)
+        colors, mask = sprites.render(mover.sprite, mover.trajectory[4:5], 32)
         pictures.append(compose(colors, mask, world.background(split, i)[1])[0] / 255)
     pixels = np.stack(pictures)
     coarse = pixels.reshape(count, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(count, -1)
@@ -107,7 +108,7 @@ def single_frames(world, split, count):
 
 def static_accuracy(world):
     """Returns the accuracy (percent) of ridge regression from single frames to one-hot actions."""
-    labels = np.array([motion.ACTIONS.index(action_of(i)) for i in range(800)])
+    labels = np.array([WORLD.spec.classes.index(WORLD.action(i)) for i in range(800)])
     train, test = single_frames(world, "train", 800), single_frames(world, "test", 400)
     weights = np.linalg.solve(
         train.T @ train + 3.0 * np.eye(train.shape[1]), train.T @ (np.eye(8)[labels] - 1 / 8)
@@ -120,5 +121,5 @@ def test_one_frame_shows_the_action_only_through_the_bias():
 
     The same classifier finds the short cut if there is one.
     """
-    assert static_accuracy(World(0, bias=1 / 8)) < 12.5 + 4 * 1.7
-    assert static_accuracy(World(0)) > 60
+    assert static_accuracy(UNBIASED) < 12.5 + 4 * 1.7
+    assert static_accuracy(WORLD) > 60
