@@ -56,8 +56,8 @@ def _load(world: str) -> tuple[Path, dict[str, Any]]:
     if not world.endswith(SUFFIX):
         if world not in shipped():
             raise UserError(
-                f"there is no world {world!r}; {suggest(world, shipped())} or name a file that "
-                f"ends in {SUFFIX}"
+                f"there is no world {world!r}, and the file of a world ends in {SUFFIX}; "
+                f"{suggest(world, shipped())}"
             )
         path = FOLDER / f"{world}{SUFFIX}"
 
