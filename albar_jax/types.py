@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 import jax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
@@ -87,12 +87,54 @@ class TrainState:
         return self.params | self.model_state
 
 
-# A network with its weights closed over. Key None selects evaluation: no dropout and no stochastic
-# depth.
-Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
-# The same with the weights as first argument: the parameters and, under BATCH_STATS, the batch
-# statistics of networks that have some.
-Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
+class Predict(Protocol):
+    """A network with its weights closed over."""
+
+    def __call__(
+        self,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        /,
+        *,
+        stands_for: int | None = None,
+    ) -> Outputs:
+        """Returns the outputs of the network.
+
+        Args:
+          video: normalized clips.
+          key: random key of dropout and stochastic depth. None selects evaluation, which has
+            neither.
+          stands_for: for a clip of equal frames, the number of frames of the longer still that it
+            stands for. The outputs are then approximately those of the long still. None is the
+            clip as it is.
+        """
+        ...
+
+
+class Apply(Protocol):
+    """A network as a function of its weights."""
+
+    def __call__(
+        self,
+        weights: Params,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        /,
+        *,
+        stands_for: int | None = None,
+    ) -> Outputs:
+        """Returns the outputs of the network.
+
+        Args:
+          weights: the parameters and, under BATCH_STATS, the batch statistics of networks that
+            have some.
+          video: as in `Predict`.
+          key: as in `Predict`.
+          stands_for: as in `Predict`.
+        """
+        ...
+
+
 # Weights and normalised clips -> final tokens, whose mean is the input of the linear head.
 Tokens = Callable[[Params, Float[Array, "b t h w 3"]], Float[Array, "b t h w d"]]
 # Keeps the shapes and the order of clips: row i is still clip i after mixing.

@@ -44,10 +44,13 @@ def with_heads(
         head_params[name] = heads[name].init(jax.random.fold_in(key, i), feature_width)
 
     def apply_with_heads(
-        weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+        weights: Params,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        **options: int | None,
     ) -> Outputs:
         own_weights = {name: value for name, value in weights.items() if name != HEADS}
-        outputs = apply(own_weights, video, key)
+        outputs = apply(own_weights, video, key, **options)
         if key is None:
             return outputs
 

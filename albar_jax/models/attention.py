@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from albar_jax.models import recompute, windows
 from albar_jax.models.config import VideoSwinConfig
+from albar_jax.models.folding import Axis, folded_bias
 from albar_jax.models.layers import linear
 
 # Heads of all windows in a chunk when attention is rematerialized: little memory, but enough work
@@ -54,14 +55,24 @@ class Attention(nnx.Module):
         num_offsets = math.prod(2 * w - 1 for w in config.window_size)
         self.position_bias = nnx.Param(jnp.zeros((num_offsets, self.heads), config.exact_dtype))
 
-    def __call__(self, x: Tokens) -> Tokens:
+    def __call__(self, x: Tokens, still_length: int | None = None) -> Tokens:
         """Returns the attended tokens.
 
         Pads with zeros to whole windows. Tokens attend to padding as to any other token, like in
         the reference.
+
+        Args:
+          x: tokens of clips.
+          still_length: temporal tokens of a longer still that x attends like; see `folding`. None
+            for x itself.
         """
         size = windows.to_size(x.shape[1:4])
-        window, shift = windows.fit(size, self.config.window_size, self.shifted)
+        if still_length is None:
+            window, shift = windows.fit(size, self.config.window_size, self.shifted)
+            bias = self.bias(window)
+        else:
+            window, shift, bias = self.folded(size, still_length)
+
         x = jnp.pad(x, windows.padding(size, window))
         padded = windows.to_size(x.shape[1:4])
 
@@ -70,7 +81,7 @@ class Attention(nnx.Module):
             x = jnp.roll(x, [-s for s in shift], (1, 2, 3))
             region = jnp.asarray(windows.regions(padded, window, shift))[:, None, None]
 
-        attend = functools.partial(self.attend, self.bias(window))
+        attend = functools.partial(self.attend, bias)
         if self.config.remat != "none":
             attend = recompute.in_chunks(attend, at_most=max(1, HEADS_PER_CHUNK // self.heads))
         x = windows.join(attend(windows.split(x, window), region), padded, window)
@@ -112,3 +123,21 @@ class Attention(nnx.Module):
         """Returns the learned bias of each pair of tokens of a window."""
         index = windows.relative_index(self.config.window_size, window)
         return self.position_bias[...].T[:, index]
+
+    def folded(
+        self, size: windows.Size, still_length: int
+    ) -> tuple[windows.Size, windows.Size, Float[Array, "heads w w"]]:
+        """Returns window, shift and bias with which a short still attends like a long one.
+
+        Args:
+          size: tokens of the short still along time, height and width.
+          still_length: temporal tokens of the long still.
+        """
+        length, *area = size
+        long_size = windows.to_size((still_length, *area))
+        window, shift = windows.fit(long_size, self.config.window_size, self.shifted)
+        axis = Axis(still_length, window[0], shift[0])
+        bias = folded_bias(self.bias(window), axis, length)
+
+        # All times of the short still are in one window, which is not shifted along time.
+        return (length + axis.has_padding, *window[1:]), (0, *shift[1:]), bias

@@ -37,10 +37,13 @@ class Block(nnx.Module):
         self.norm2 = layer_norm(config, config.width(stage), rngs)
         self.mlp = Mlp(config, config.width(stage), rngs)
 
-    def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Tokens:
-        """Adds both residual branches to x."""
+    def __call__(
+        self, x: Tokens, key: Key[Array, ""] | None, still_length: int | None = None
+    ) -> Tokens:
+        """Adds both residual branches to x; `still_length` is as in `Attention`."""
         k_attention, k_mlp = (None, None) if key is None else jax.random.split(key)
-        x = x + drop(self.attention(self.norm1(x)), self.drop_rate, k_attention, per_clip=True)
+        attended = self.attention(self.norm1(x), still_length)
+        x = x + drop(attended, self.drop_rate, k_attention, per_clip=True)
         return x + drop(self.mlp(self.norm2(x)), self.drop_rate, k_mlp, per_clip=True)
 
 
@@ -62,10 +65,13 @@ class Stage(nnx.Module):
         is_last = stage + 1 == len(config.depths)
         self.merge = None if is_last else PatchMerge(config, stage, rngs)
 
-    def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Float[Array, "b t h2 w2 c2"]:
-        """Applies all blocks, each with its own random key."""
+    def __call__(
+        self, x: Tokens, key: Key[Array, ""] | None, still_length: int | None = None
+    ) -> Float[Array, "b t h2 w2 c2"]:
+        """Applies all blocks, each with its own random key; see `Attention` for `still_length`."""
         for i in range(self.depth):
-            x = call_recomputed(self.blocks[str(i)], self.remat, x, fold(key, i))
+            block = self.blocks[str(i)]
+            x = call_recomputed(block, self.remat, x, fold(key, i), still_length=still_length)
 
         if self.merge is None:
             return x

@@ -30,20 +30,25 @@ def recomputed(
     return jax.checkpoint(once, policy=saved, **options)
 
 
-def call_recomputed(module: nnx.Module, remat: str, *inputs: Array | None) -> Array:
+def call_recomputed(
+    module: nnx.Module, remat: str, *inputs: Array | None, **options: int | None
+) -> Array:
     """Calls a module under a remat policy.
 
     Args:
       module: module of one network.
       remat: "none", or a key of `SAVED`.
       *inputs: arguments of the module.
+      **options: arguments that are compiled into the program.
     """
     if remat == "none":
-        return module(*inputs)
+        return module(*inputs, **options)
 
     # `nnx.remat` fails under a gradient within a gradient, which the penalty takes.
     graph, params = nnx.split(module)
-    run = recomputed(lambda params, *inputs: nnx.merge(graph, params)(*inputs), SAVED[remat])
+    run = recomputed(
+        lambda params, *inputs: nnx.merge(graph, params)(*inputs, **options), SAVED[remat]
+    )
     return run(params, *inputs)
 
 

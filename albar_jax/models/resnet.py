@@ -235,8 +235,13 @@ def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
     )
 
     def apply(
-        weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+        weights: Params,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        stands_for: int | None = None,
     ) -> Outputs:
+        # Frames do not interact, so a short still gives the outputs of a long one as it is.
+        del stands_for
         params = {name: value for name, value in weights.items() if name != BATCH_STATS}
         # The merged module has its own variables, so the given statistics are never written.
         model = nnx.merge(graph, params, weights[BATCH_STATS])

@@ -35,21 +35,33 @@ class VideoSwin(nnx.Module):
         self.norm = layer_norm(config, width, rngs, dtype=exact)
         self.head = linear(config, width, config.num_classes, rngs, dtype=exact)
 
-    def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+    def __call__(
+        self,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        stands_for: int | None = None,
+    ) -> Outputs:
         """Returns logits and features; see `create`."""
-        features = self.tokens(video, key).mean((1, 2, 3))
+        features = self.tokens(video, key, stands_for).mean((1, 2, 3))
 
         k_head = fold(key, len(self.config.depths))
         dropped = drop(features, self.config.head_dropout, k_head, per_clip=False)
         return Outputs(self.head(dropped), features)
 
     def tokens(
-        self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+        self,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        stands_for: int | None = None,
     ) -> Float[Array, "b t h w d"]:
         """Returns the normalised final tokens; their mean is the features."""
+        still_length = None
+        if stands_for is not None:
+            still_length = math.ceil(stands_for / self.config.patch_size[0])
+
         x = call_recomputed(self.patch_embed, self.config.remat, video)
         for i in range(len(self.config.depths)):
-            x = self.stages[str(i)](x, fold(key, i))
+            x = self.stages[str(i)](x, fold(key, i), still_length)
         return self.norm(x)
 
 
@@ -95,16 +107,20 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
       key: random key of the parameters.
 
     Returns:
-      `apply(params, video, key) -> Outputs` and the parameters. `video` is a normalized float array
-      (b, t, h, w, 3) of any size. Key None selects evaluation: no stochastic depth, no dropout.
-      `params` is a nested dict of float32 arrays with string keys.
+      `apply(params, video, key, stands_for=None) -> Outputs` and the parameters. `video` is a
+      normalized float array (b, t, h, w, 3) of any size. Key None selects evaluation: no stochastic
+      depth, no dropout. `params` is a nested dict of float32 arrays with string keys. `stands_for`
+      is explained in `types.Apply`; see `folding`.
     """
     graph, shapes = nnx.split(nnx.eval_shape(lambda: VideoSwin(config, nnx.Rngs(0))))
 
     def apply(
-        params: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+        params: Params,
+        video: Float[Array, "b t h w 3"],
+        key: Key[Array, ""] | None,
+        stands_for: int | None = None,
     ) -> Outputs:
-        return nnx.merge(graph, params)(video, key)
+        return nnx.merge(graph, params)(video, key, stands_for)
 
     # Compiled, because drawing parameter by parameter is slow.
     draw = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))

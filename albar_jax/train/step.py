@@ -147,8 +147,12 @@ def _gradients(
     def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
         statistics: list[Params] = []
 
-        def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
-            outputs = apply(params | state.model_state, video, key)
+        def predict(
+            video: Float[Array, "b t h w 3"],
+            key: Key[Array, ""] | None,
+            **options: int | None,
+        ) -> Outputs:
+            outputs = apply(params | state.model_state, video, key, **options)
             statistics.append(outputs.batch_stats)
 
             return outputs
