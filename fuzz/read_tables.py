@@ -172,3 +172,10 @@ def _layout(folder: Path, lists: Path) -> tuple[str, Path | list[Path], dict]:
         folder,
         {name: lists / f"{name}.txt" for name in ("train", "val", "classes")},
     )
+
+
+def read_world(folder: Path) -> None:
+    """Reads the file of a generated world."""
+    from albar_jax.toy.spec import read_spec
+
+    read_spec(str(folder / "world.toml"))

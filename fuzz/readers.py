@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fuzz import read_features, read_hat, read_runs, read_tables, read_videos
 from fuzz.process import ALLOWED, Limits
-from fuzz.seeds import annotations, features, films, hat, masks, runs, tables
+from fuzz.seeds import annotations, features, films, hat, masks, runs, tables, worlds
 
 # A damaged shard ends a command with a sentence, because it affects all videos of the shard.
 _SHARDS = Limits(errors=ALLOWED | {"StorageError"})
@@ -80,6 +80,7 @@ READERS: dict[str, Reader] = {
     "lists of swaps": Reader(hat.make_lists, read_hat.read_lists, "lists/*"),
     "tables of swaps": Reader(hat.make_pairs, read_hat.read_pairs, "pairs.csv"),
     "emptied scenes": Reader(hat.make_scenes, read_hat.read_scenes),
+    "worlds": Reader(worlds.make_worlds, read_tables.read_world),
     "annotations": Reader(annotations.make_annotations, read_tables.read_annotations),
     "features": Reader(features.make_features, read_features.read_features),
     "predictions on long films": Reader(features.make_predictions, read_features.read_predictions),

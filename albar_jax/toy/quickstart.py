@@ -14,6 +14,7 @@ All worlds have the same files, so every world is evaluated as the quickstart is
 give identical bytes, with any number of processes.
 """
 
+import dataclasses
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from albar_jax.synthesis.composite import to_bytes
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.runner import write_table
 from albar_jax.synthesis.scuba import Scuba
+from albar_jax.toy import world_spec
 from albar_jax.toy.clips import draw_clip
 from albar_jax.toy.encode import write_mjpeg
 from albar_jax.toy.spec import read_spec
@@ -41,9 +43,8 @@ from albar_jax.toy.whole_folder import make_whole
 from albar_jax.toy.world import Split, World
 from albar_jax.toy.world_spec import WorldSpec
 
-# Versions of the data sets. Increase a number when the same settings would give other pixels.
+# Version of the quickstart. Increase the number when the same settings would give other pixels.
 RECIPE = "quickstart-2"
-WORLD_RECIPE = "world-1"
 # The masks are stored next to the manifest.
 MASKS = "npz:{folder}/masks"
 # Minimum coverage of a pixel of the mask. With less, old scenery surrounds the mover; with more,
@@ -111,11 +112,12 @@ def _settings(world: World, counts: Mapping[Split, int]) -> dict[str, Any]:
     spec = world.spec
     # The quickstart is older than files of worlds, and its settings stay as they were.
     quickstart = read_spec("quickstart").with_bias(spec.background_bias, spec.background_bias)
-    if (spec.name, spec.digest) == (quickstart.name, quickstart.digest):
+    own_counts = {"num_train": spec.num_train, "num_test": spec.num_test}
+    if spec == dataclasses.replace(quickstart, **own_counts):
         return {"recipe": RECIPE, "seed": world.seed, **counts, "bias": spec.background_bias}
 
     return {
-        "recipe": WORLD_RECIPE,
+        "recipe": world_spec.RECIPE,
         "world": spec.name,
         "specification": spec.digest,
         "seed": world.seed,

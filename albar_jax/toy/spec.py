@@ -87,7 +87,7 @@ def _read(tables: Mapping[str, Any], path: Path) -> WorldSpec:
             raise UserError(f"{path} has no table {name}; add [{name}], or a line `base = ...`")
 
     given = {name: tables[name] for name in _COUNTS if name in tables}
-    counts = read_table(Counts, given, f"{path}: the top")
+    counts = read_table(Counts, given, f"{path}:")
     bias = read_table(Bias, tables.get("bias", {}), f"{path}: bias")
     classes = read_classes(tables["classes"], f"{path}: classes")
     scenes = _read_backgrounds(tables["backgrounds"], f"{path}: backgrounds")

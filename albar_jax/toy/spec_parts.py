@@ -14,6 +14,9 @@ from albar_jax.toy.spec_tables import as_table, choice, read_table, refuse_unkno
 
 # More classes than this would not fit into one confusion matrix on a page.
 _MOST_CLASSES = 100
+_MOST_FAMILIES = 1000
+# At once.
+_MOST_MOTIONS = 8
 _CLASS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -94,10 +97,12 @@ def read_families(
       UserError: a value does not fit, or a family is repeated.
     """
     if isinstance(value, dict):
-        value = list(_combine(value, where))
-    if not isinstance(value, list) or len(value) < 2:
+        # One more is enough to refuse them.
+        value = list(itertools.islice(_combine(value, where), _MOST_FAMILIES + 1))
+    if not isinstance(value, list) or not 2 <= len(value) <= _MOST_FAMILIES:
         raise UserError(
-            f"{where} has to be a list of two or more tables, or a table of lists to combine"
+            f"{where} has to be a list of 2 to {_MOST_FAMILIES} tables, or a table of lists to "
+            "combine"
         )
 
     families = []
@@ -112,7 +117,11 @@ def probability(bias: float | str, num_families: int) -> float:
 
 
 def _read_motions(value: Any, where: str) -> tuple[Motion, ...]:
-    if isinstance(value, list) and value:
+    if isinstance(value, list):
+        if not 1 <= len(value) <= _MOST_MOTIONS:
+            raise UserError(
+                f"{where} is a list of {len(value)} motions; give 1 to {_MOST_MOTIONS} at once"
+            )
         parts = []
         for number, part in enumerate(value):
             parts.append(_read_motion(part, f"{where}[{number}]"))

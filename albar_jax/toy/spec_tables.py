@@ -34,7 +34,9 @@ def read_table(kind: type[Record], table: Any, where: str) -> Record:
     hints = typing.get_type_hints(kind, include_extras=True)
     values = {}
     for name, value in table.items():
-        values[name] = _read_value(hints[name], value, f"{where}.{name}")
+        # The top of a file has a colon and no name.
+        key = f"{where} {name}" if where.endswith(":") else f"{where}.{name}"
+        values[name] = _read_value(hints[name], value, key)
     return kind(**values)
 
 

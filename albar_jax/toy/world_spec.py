@@ -1,6 +1,7 @@
 """The specification of a world: its classes, motions, appearances, biases, camera and cuts."""
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from albar_jax.toy import backgrounds, sprites
 from albar_jax.toy.camera import Camera, Cuts
 from albar_jax.toy.motions import Motion
+
+# Version of the generator. Increase the number when the same file would give other pixels.
+RECIPE = "world-1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +54,7 @@ class WorldSpec:
     camera: Camera
     cuts: Cuts
 
-    @property
+    @functools.cached_property
     def max_tilt(self) -> float:
         """Returns the largest tilt of a sprite in radians.
 
@@ -64,10 +68,14 @@ class WorldSpec:
         return sprites.MAX_TILT
 
     @property
+    def num_scenes(self) -> int:
+        """Returns the number of background families, which is the number of scenes."""
+        return len(self.backgrounds)
+
+    @functools.cached_property
     def digest(self) -> str:
-        """Returns 16 hexadecimal digits that identify everything except name and counts."""
-        content = dataclasses.replace(self, name="", num_train=0, num_test=0)
-        return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+        """Returns 8 hexadecimal digits that identify everything that determines the clips."""
+        return hashlib.sha256(repr((RECIPE, self)).encode()).hexdigest()[:8]
 
     def with_bias(self, background: float, sprite: float) -> "WorldSpec":
         """Returns the world with other biases.
