@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from albar_jax.toy import backgrounds
-from albar_jax.toy.novel import draw_octaves, draw_sinusoid
+from albar_jax.toy.novel import NOVEL, draw_octaves, draw_sinusoid
 from albar_jax.toy.patterns import PATTERNS
 
 FAMILIES = tuple(PATTERNS)
@@ -88,6 +88,18 @@ def test_novel_backgrounds_are_dark_and_vary():
     for pictures in (waves, noises):
         means = pictures.mean(axis=(1, 2))
         assert np.unique(means.round(4), axis=0).shape[0] == 40
+
+
+@pytest.mark.parametrize("kind", NOVEL)
+def test_every_novel_kind_is_dark_has_two_tones_or_more_and_varies(kind):
+    rng = np.random.default_rng(1)
+    pictures = np.stack([NOVEL[kind](rng, 40) for _ in range(20)])
+    assert pictures.dtype == np.float32
+    assert pictures.shape == (20, 40, 40, 3)
+    assert pictures.min() >= 0
+    assert pictures.max() <= 0.6
+    assert pictures.std(axis=(1, 2)).max(axis=1).min() > 0.015
+    assert len(np.unique(pictures.mean(axis=(1, 2)).round(4), axis=0)) == 20
 
 
 def test_sinusoid_has_two_to_six_cycles():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from albar_jax.toy import motion, sprites
-from albar_jax.toy.shapes import SHAPES
+from albar_jax.toy.shapes import SHAPES, TEXTURES
 
 
 def of_shape(shape, texture="check"):
@@ -57,14 +57,31 @@ def test_tones_are_bright_and_of_the_familys_hue(family):
         assert 0.15 <= pale[1] <= 0.35
 
 
+@pytest.mark.parametrize("texture", TEXTURES)
 @pytest.mark.parametrize("family", SHAPES)
-def test_both_tones_show(family):
-    sprite = sprites.draw(np.random.default_rng(3), of_shape(family))
+def test_both_tones_show(family, texture):
+    sprite = sprites.draw(np.random.default_rng(3), of_shape(family, texture))
     colors, mask = sprites.render(sprite, place(0.5, 0.5, 0.286), 64)
     inside = colors[mask == 1]
     for tone in sprite.tones:
         share = np.mean(np.abs(inside - tone).max(axis=1) < 1e-5)
-        assert share > 0.15
+        assert share > 0.12
+
+
+@pytest.mark.parametrize("texture", TEXTURES)
+def test_a_quarter_turn_is_clockwise_and_turns_the_texture_too(texture):
+    sprite = sprites.draw(np.random.default_rng(0), of_shape("ell", texture))
+    one = place(0.5, 0.5, 0.25)
+    turned = motion.Trajectory(one.x, one.y, one.radius, np.array([0.25]))
+    (colors, mask), (turned_colors, turned_mask) = (
+        sprites.render(sprite, path, 32) for path in (one, turned)
+    )
+    # A positive k would be counterclockwise. Rounding may move subpixels across an edge.
+    quarter = np.rot90(mask[0], -1)
+    assert np.abs(turned_mask[0] - quarter).mean() < 0.005
+    shown = np.rot90(colors[0], -1)[quarter == 1]
+    assert np.abs(turned_colors[0][quarter == 1] - shown).mean() < 0.02
+    assert np.abs(mask[0] - quarter).mean() > 0.05
 
 
 def test_families_are_different_shapes():
