@@ -29,6 +29,7 @@ _EPILOG = """example:
 COMMANDS = {
     "train": "train a model; resume an interrupted training",
     "evaluate": "measure the accuracy and bias of trained models",
+    "pretrain": "make the pretrained start of the generated worlds",
     "study": "train and evaluate all rows of a table",
     "predict": "say what a trained model sees in videos, and whether it needs the motion",
     "features": "extract the pooled features of films of any length",

@@ -7,18 +7,16 @@ their runs, and any of them can plot how the bias develops during training.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from ml_collections import ConfigDict
 
 from albar_jax.evaluation.suites import SUITES, Published, Suite
-from albar_jax.studies import Cell
-from albar_jax.toy import quickstart as world
-from configs import base
+from albar_jax.studies import Cell, Study
+from albar_jax.studies.base import Picture
+from configs import base, worlds
 from configs import hmdb51 as hmdb51_config
 from configs import kinetics400 as kinetics400_config
-from configs import quickstart as quickstart_config
 from configs import ucf101 as ucf101_config
 
 # The rows of Table 1, in the order of the paper.
@@ -79,19 +77,19 @@ ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _AUX_INPUT
 kinetics400 = functools.partial(
     _cell, kinetics400_config.get_config, _ALWAYS | _STILLS, {"stillmix": _ROWS["stillmix"]}
 )
-# Each seed has its own world, so that the standard deviation over seeds includes the data.
-quickstart = functools.partial(
-    _cell,
-    quickstart_config.get_config,
-    _ALWAYS
-    | {"data.manifest": "data/quickstart_seed{seed}/manifest.csv", "train.save_every_epochs": 1.0},
-    {},
-)
 
 
-def make_world(config: ConfigDict) -> None:
-    """Makes the quickstart's videos of this config if they are missing."""
-    world.make(Path(config.data.manifest).parent, seed=config.seed)
+def in_setting(setting: worlds.Setting) -> Callable[..., Cell]:
+    """Returns a function that makes rows in a generated world, from one start.
+
+    Each seed has its own world, so that the standard deviation over seeds includes the data.
+    """
+    always = {"data.manifest": f"{setting.folder}/manifest.csv", "train.save_every_epochs": 1.0}
+    return functools.partial(_cell, setting.config, _ALWAYS | always, {})
+
+
+# The quickstart's world, from scratch.
+quickstart = in_setting(worlds.Setting())
 
 
 def losses(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
@@ -129,9 +127,40 @@ def weights(cell: Callable[..., Cell], field: str, values: Sequence[float]) -> t
     rows = [cell("none", "ce")]
     for value in values:
         changes = {"methods.albar.frame": "random", f"methods.albar.{field}": value}
-        rows.append(cell(f"{field} {value:g}", "albar", changes))
+        rows.append(cell(_weight_name(field, value), "albar", changes))
 
     return tuple(rows)
+
+
+def _weight_name(field: str, value: float) -> str:
+    return f"{field} {value:g}"
+
+
+def scaled_weights(published: Published, field: str, factor: float) -> Published:
+    """Returns one of the paper's Tables 10 to 12 under the names of rows with other weights.
+
+    Args:
+      published: the paper's table.
+      field: option of ALBAR with the weight of a term.
+      factor: our weight, for a weight of 1 in the paper.
+    """
+    if factor == 1:
+        return published
+
+    figures = {}
+    notes = {}
+    for name, row in published.figures.items():
+        ours = name
+        if name.startswith(field):
+            weight = float(name.removeprefix(field))
+            ours = _weight_name(field, factor * weight)
+            notes[ours, ""] = f"the paper's weight is {weight:g}"
+        figures[ours] = row
+    for (name, row), note in published.notes.items():
+        if name in figures:
+            notes[name, row] = note
+
+    return dataclasses.replace(published, figures=figures, notes=notes)
 
 
 def published(suite: Suite) -> Published:
@@ -148,3 +177,30 @@ def quickstart_suite(published: Published) -> Suite:
     """Returns the suite of the generated world, with the paper's figures on HMDB51 next to ours."""
     on_hmdb51 = dataclasses.replace(published, table=f"{published.table}, on HMDB51,")
     return dataclasses.replace(SUITES["quickstart"], published=on_hmdb51)
+
+
+def study(
+    argument: str,
+    title: str,
+    published: Published,
+    rows: Callable[[Callable[..., Cell]], tuple[Cell, ...]],
+    pictures: Mapping[str, Picture] | None = None,
+) -> Study:
+    """Returns the study of a table of the paper in a generated world.
+
+    Args:
+      argument: WORLD, START or WORLD/START; see configs/worlds.py.
+      title: heading, without the world and the start.
+      published: the paper's table on HMDB51.
+      rows: function that returns the rows, given a function that makes a row.
+      pictures: see Study.
+    """
+    setting = worlds.read_setting(argument)
+    return Study(
+        title=f"{title}{setting.suffix}",
+        suite=quickstart_suite(published),
+        cells=rows(in_setting(setting)),
+        data=setting.command,
+        prepare=setting.prepare,
+        pictures=pictures or {},
+    )

@@ -175,6 +175,7 @@ OPTIONS = {
     "predict": ("workdir", "checkpoint", "weights", "config", "hop", "out", "page", "attributions"),
     "train": ("config", "config.FIELD", "workdir", "coordinator"),
     "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
+    "pretrain": ("config", "config.FIELD"),
     "study": ("config", "workdir", "seeds", "cell", "list", "table", "set"),
     "attribute": ("workdir", "checkpoint", "config", "out", "clips", "method", "baseline", "show"),
     "audit": ("model", "predictions", "out", "config", "videos", "views", "cache", "weights"),

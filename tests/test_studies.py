@@ -10,7 +10,7 @@ import pytest
 
 from albar_jax.config import parse
 from albar_jax.studies import alone, list_runs, read_study
-from configs import base
+from configs import base, worlds
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(
@@ -20,20 +20,26 @@ STUDIES = {path.stem: read_study(str(path)) for path in FILES}
 HMDB51_TABLES = [name for name in STUDIES if name.startswith("hmdb51")]
 
 
-def folders(name, seed=0):
-    return {
-        run.cell.name: run.folder.name for run in list_runs(STUDIES[name], [seed], Path("w"), {})
-    }
+TWINS = [f"quickstart_table{number}" for number in (1, 3, 4, 10, 11, 12)]
 
 
-def test_there_is_a_study_of_each_table_and_four_twins_and_one_of_the_cost():
+def read(name, argument):
+    return read_study(str(ROOT / "configs" / "studies" / f"{name}.py"), argument)
+
+
+def folders(name, seed=0, argument=None):
+    study = STUDIES[name] if argument is None else read(name, argument)
+    return {run.cell.name: run.folder.name for run in list_runs(study, [seed], Path("w"), {})}
+
+
+def test_there_is_a_study_of_each_table_and_its_twins_and_those_of_the_generated_worlds():
     generated = {
         name for name in STUDIES if name.startswith("quickstart") or name.endswith("stand_in")
-    }
+    } | {"world"}
     tables = {name.rpartition("table")[2] for name in STUDIES if name not in generated}
     assert tables == {str(number) for number in range(1, 13)}
-    twins = {f"quickstart_{name}" for name in ("table1", "table3", "table4", "table5", "cost")}
-    assert {name for name in STUDIES if name.startswith("quickstart")} == twins
+    others = {f"quickstart_{name}" for name in ("table5", "cost", "start")}
+    assert {name for name in STUDIES if name.startswith("quickstart")} == {*TWINS, *others}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -96,6 +102,70 @@ def test_plain_training_and_albar_are_shared_by_the_tables():
         cost["albar, 8 frames"],
         cost["albar, 8 frames, no penalty"],
     )
+
+
+@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("argument", ["scratch", "pretrained", "cuts", "cuts/pretrained"])
+def test_a_twin_has_the_rows_of_the_published_table_from_both_starts_in_any_world(name, argument):
+    study = read(name, argument)
+    assert [cell.name for cell in study.cells] == list(study.suite.published.figures)
+    paper = STUDIES[name.replace("quickstart", "hmdb51")].suite.published
+    assert list(study.suite.published.figures.values())[0] == list(paper.figures.values())[0]
+    for run in list_runs(study, [4], Path("w"), {}):
+        world = run.config.data.manifest.split("/")[1]
+        assert world.startswith("cuts_" if "cuts" in argument else "quickstart_")
+        assert world.endswith("_seed4")
+        assert run.config.init == (
+            str(worlds.get_start().weights) if "pretrained" in argument else ""
+        )
+    names = folders(name, argument=argument)
+    assert len(set(names.values())) == len(names)
+    usual = folders(name).values()
+    assert (set(names.values()) == set(usual)) == (argument == "scratch")
+
+
+def test_from_the_pretrained_start_the_tables_share_their_runs_as_in_the_paper():
+    tables = {name: folders(name, argument="pretrained") for name in TWINS}
+    table_1, table_3, table_4, table_10, table_11, table_12 = tables.values()
+    assert table_1["albar"] == table_3["all"] == table_4["middle"]
+    assert table_4["random"] == table_10["adv_weight 1"] == table_11["entropy_weight 4"]
+    assert table_4["random"] == table_12["penalty_weight 10"]
+    plain = {table_1["ce"], *(table["none"] for table in tables.values() if "none" in table)}
+    assert len(plain) == 1
+
+
+def test_from_scratch_the_weights_of_the_penalty_are_scaled_and_show_the_papers_figures():
+    study = STUDIES["quickstart_table12"]
+    table_12 = folders("quickstart_table12")
+    assert table_12["penalty_weight 0.1"] == folders("quickstart_table1")["albar"]
+    published, paper = study.suite.published, STUDIES["hmdb51_table12"].suite.published
+    assert published.figures["penalty_weight 0.05"] == paper.figures["penalty_weight 5"]
+    assert published.notes["penalty_weight 0.05", ""] == "the paper's weight is 5"
+    weights = [cell.config(0, {}).methods.albar.penalty_weight for cell in study.cells[1:]]
+    assert weights == [0.05, 0.1, 0.2]
+
+
+@pytest.mark.parametrize("world", ["quickstart", "long", "classes51"])
+def test_the_table_of_a_world_has_each_row_from_both_starts(world):
+    study = read("world", world)
+    names = [cell.name for cell in study.cells]
+    assert {"ce", "albar", "albar+stillmix", "albar_fast"} <= set(names)
+    scratch, pretrained = names[: len(names) // 2], names[len(names) // 2 :]
+    assert pretrained == [f"{name}, pretrained" for name in scratch]
+    runs = {run.cell.name: run for run in list_runs(study, [0], Path("w"), {})}
+    assert len({run.folder for run in runs.values()}) == len(runs)
+    if world == "quickstart":
+        for start, suffix in (("scratch", ""), ("pretrained", ", pretrained")):
+            table_1 = folders("quickstart_table1", argument=start)
+            for row in ("ce", "albar", "albar+stillmix"):
+                assert runs[f"{row}{suffix}"].folder.name == table_1[row]
+
+
+def test_the_choice_of_the_start_shares_the_run_with_the_tables():
+    rows = folders("quickstart_start")
+    chosen = f"{worlds.START_STEPS} steps, rate {worlds.PEAK_LR:g}"
+    assert rows[chosen] == folders("quickstart_table1", argument="pretrained")["ce"]
+    assert rows["scratch"] == folders("quickstart_table1")["ce"]
 
 
 def test_other_seeds_are_other_runs():

@@ -3,5 +3,16 @@
 from albar_jax.studies.base import Cell, Study, read_study
 from albar_jax.studies.probes import Probe
 from albar_jax.studies.runs import Run, alone, list_runs
+from albar_jax.studies.start import Start, read_start
 
-__all__ = ["Cell", "Probe", "Run", "Study", "alone", "list_runs", "read_study"]
+__all__ = [
+    "Cell",
+    "Probe",
+    "Run",
+    "Start",
+    "Study",
+    "alone",
+    "list_runs",
+    "read_start",
+    "read_study",
+]

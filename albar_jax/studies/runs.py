@@ -120,14 +120,14 @@ def list_runs(
     for seed in seeds:
         for cell in study.cells:
             config = cell.config(seed, changes)
-            fingerprint = _fingerprint(config, cell.defaults())
-            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{fingerprint}")
+            digits = fingerprint(config, cell.defaults())
+            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{digits}")
             runs.append(Run(len(runs), cell, seed, config, folder))
 
     return runs
 
 
-def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
+def fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     """Returns eight digits that identify the config, except for fields that change no result.
 
     Fields with their default are ignored, so that new fields do not rename folders.

@@ -1,7 +1,10 @@
 """Finds and converts the arguments `--config.FIELD` of a command line."""
 
+import ast
 import re
 from collections.abc import Sequence
+
+from albar_jax.errors import UserError
 
 # One field of the config; absl also accepts --noconfig.FIELD for a boolean field.
 _CHANGE = re.compile(r"--?(no)?config\.")
@@ -26,6 +29,24 @@ def assignments(changes: Sequence[str]) -> list[str]:
         converted.append(field if "=" in field else f"{field}={default}")
 
     return converted
+
+
+def parse(assignment: str) -> tuple[str, object]:
+    """Parses FIELD=VALUE; a value that is not a Python literal is a string.
+
+    Raises:
+      UserError: there is no value.
+    """
+    field, equals, value = assignment.partition("=")
+    if not equals:
+        raise UserError(
+            f"--set {assignment} has no value; write FIELD=VALUE, as in --set loader.workers=8"
+        )
+    # Only literals: a value from the command line never runs as code.
+    try:
+        return field, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return field, value
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:

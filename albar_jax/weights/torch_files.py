@@ -54,7 +54,10 @@ def read_state_dict(path: str | Path, preferred: Sequence[str] = ()) -> StateDic
     """
     path, wanted = split_choice(path)
     if not path.is_file():
-        raise UserError(f"there is no weight file {path}")
+        raise UserError(
+            f"there is no weight file {path}; give a file, or a folder that `albar convert` or "
+            "`albar pretrain` has made"
+        )
     if not str(path).endswith(READ_SUFFIXES):
         raise UserError(
             f"{path} does not end in {', '.join(READ_SUFFIXES)}, the known weight files"

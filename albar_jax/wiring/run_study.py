@@ -1,6 +1,5 @@
 """`albar study`: trains and evaluates every unfinished run of a study, then writes its table."""
 
-import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ from albar_jax.files import make_folder
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import inside
 from albar_jax.studies import Run, Study, list_runs, read_study
+from albar_jax.terminal import config_changes
 from albar_jax.terminal.escapes import shell_line, show
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import study_origin, study_probes, study_table
+from albar_jax.wiring import study_origin, study_probes, study_start, study_table
 from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, saved_config
 from albar_jax.wiring.study_table import StudyRequest
 
@@ -49,10 +49,11 @@ def read_request(
     path = config_files.find(name, "studies")
     study = read_study(str(path), *argument)
     study_probes.check_recipes(study.probes)
-    changes = dict(map(_setting, settings))
+    changes = dict(map(config_changes.parse, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:
         _check_same_config(run)
+        study_start.check(run)
 
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     for setting in settings:
@@ -67,19 +68,6 @@ def _folder_name(path: Path, argument: str = "") -> str:
     # The end of a path tells more than its beginning.
     safe = re.sub(r"[^\w.+-]+", "_", argument)[-_LONGEST_ARGUMENT:].strip("_")
     return f"{path.stem}_{safe}" if safe else path.stem
-
-
-def _setting(text: str) -> tuple[str, object]:
-    """Parses FIELD=VALUE; a value that is not a Python literal is a string."""
-    field, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(
-            f"--set {text} has no value; write FIELD=VALUE, as in --set loader.workers=8"
-        )
-    try:
-        return field, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return field, value
 
 
 def _check_same_config(run: Run) -> None:

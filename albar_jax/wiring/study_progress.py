@@ -28,6 +28,7 @@ from albar_jax.wiring import (
     run_training,
     study_origin,
     study_probes,
+    study_start,
     trained_models,
 )
 from albar_jax.wiring.study_table import StudyRequest
@@ -126,6 +127,7 @@ class Progress:
             with alone(Path(run.config.data.manifest).parent):
                 study.prepare(run.config)
 
+        study_start.record(run)
         if not run.is_trained:
             study_origin.record_origin(run)
         write_text(run.folder / CONFIG, json.dumps(saved_config(run), indent=2) + "\n")

@@ -11,7 +11,7 @@ The rows are:
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report.study_plots import cost_scatter
 from albar_jax.studies import Cell, Study
-from configs import cells
+from configs import cells, worlds
 from configs.quickstart import STEPS
 
 # Length of the static clip. None is the length of the clip, which is 8.
@@ -37,7 +37,7 @@ def get_study() -> Study:
         suite=SUITES["quickstart"],
         cells=tuple(rows),
         data=cells.QUICKSTART,
-        prepare=cells.make_world,
+        prepare=worlds.Setting().prepare,
         pictures={"cost.svg": cost_scatter},
     )
 

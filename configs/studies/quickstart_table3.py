@@ -1,8 +1,10 @@
 """Table 3 and Fig. 6 in the generated world: the three terms of ALBAR.
 
-python study.py --config configs/studies/quickstart_table3.py --workdir runs/studies
+    python study.py --config configs/studies/quickstart_table3.py --workdir runs/studies
+    albar study --config quickstart_table3:pretrained --workdir runs/studies
 
-ALBAR has the cap and the penalty weight of configs/quickstart.py.
+From scratch, ALBAR has the cap and the penalty weight of configs/quickstart.py. From the pretrained
+start it has the paper's options.
 """
 
 from albar_jax.report.study_plots import validation_curves
@@ -11,13 +13,16 @@ from configs import cells
 from configs.studies import hmdb51_table3
 
 
-def get_study() -> Study:
-    """Returns the study of all subsets of the terms; each seed has its own world."""
-    return Study(
+def get_study(argument: str = "scratch") -> Study:
+    """Returns the study of all subsets of the terms; each seed has its own world.
+
+    Args:
+      argument: WORLD, START or WORLD/START; see configs/worlds.py.
+    """
+    return cells.study(
+        argument,
         title="Table 3 in the generated world: the terms of ALBAR",
-        suite=cells.quickstart_suite(hmdb51_table3.PUBLISHED),
-        cells=cells.losses(cells.quickstart),
-        data=cells.QUICKSTART,
-        prepare=cells.make_world,
+        published=hmdb51_table3.PUBLISHED,
+        rows=cells.losses,
         pictures={"validation.svg": validation_curves("all", "adv+ent")},
     )

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Probe, Study
 from albar_jax.toy import untrimmed
-from configs import cells
+from configs import cells, worlds
 
 _FILMS = "data/untrimmed_seed{seed}"
 _DATA = "albar toy untrimmed --out data/untrimmed_seed0 --seed 0"
@@ -48,7 +48,7 @@ _TRIDET = {
 
 def make_data(config: ConfigDict) -> None:
     """Makes the clips and the films of this config if they are missing."""
-    cells.make_world(config)
+    worlds.Setting().prepare(config)
     untrimmed.make(_FILMS.format(seed=config.seed), seed=config.seed)
 
 
