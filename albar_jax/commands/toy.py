@@ -50,6 +50,7 @@ def _add_quickstart(command: flags.Parser) -> None:
 def _add_world(command: flags.Parser) -> None:
     command.add_argument(
         "world",
+        type=flags.config,
         metavar="NAME|FILE",
         help="the name of a world, or a file that ends in .toml; a wrong name lists all names",
     )

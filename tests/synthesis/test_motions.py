@@ -168,7 +168,7 @@ def farthest_from_uniform(spec, max_tilt, count=150):
             states.append([path.x, path.y, octaves, (tilt + path.turns + 0 * path.x) % 1])
         states = np.array(states)
         # Tilts are compared where any class turns.
-        parts = range(4) if spec.max_tilt == np.pi else range(3)
+        parts = range(3) if spec.name == "long" else range(4)
         for part in parts:
             for frame in (0, spec.num_frames // 2, spec.num_frames - 1):
                 worst = max(worst, distance_to_uniform(states[:, part, frame]))

@@ -84,6 +84,17 @@ def test_a_quarter_turn_is_clockwise_and_turns_the_texture_too(texture):
     assert np.abs(mask[0] - quarter).mean() > 0.05
 
 
+def test_textures_are_different_patterns():
+    shown = []
+    for texture in TEXTURES:
+        sprite = sprites.draw(np.random.default_rng(0), of_shape("disk", texture))
+        colors, mask = sprites.render(sprite, place(0.5, 0.5, 0.286), 32)
+        shown.append(colors[mask == 1])
+    for i, first in enumerate(shown):
+        for second in shown[:i]:
+            assert np.abs(first - second).mean() > 0.1
+
+
 def test_families_are_different_shapes():
     rng = np.random.default_rng(0)
     masks = [

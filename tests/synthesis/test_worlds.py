@@ -119,6 +119,15 @@ def test_broad_has_nothing_in_common_with_the_quickstart():
     assert not shapes & {family.shape for family in QUICKSTART.sprites}
 
 
+@pytest.mark.parametrize(("name", "turns"), [("long", False), ("motions", True), ("broad", True)])
+def test_sprites_have_any_tilt_only_where_a_class_turns(name, turns):
+    world = World(0, read_spec(name))
+    tilts = [world.mover("train", index).sprite.tilt for index in range(200)]
+    limit = np.pi if turns else 0.25
+    assert 0.9 * limit < max(tilts) <= limit
+    assert -0.9 * limit > min(tilts) >= -limit
+
+
 def test_a_pan_moves_the_background_and_a_shake_moves_both():
     world = World(0, read_spec("camera"))
     for index in range(6):
