@@ -16,7 +16,6 @@ configs/quickstart.py. START is one of
 
 import dataclasses
 import functools
-import hashlib
 import math
 from pathlib import Path
 
@@ -70,9 +69,7 @@ class Setting:
         # The quickstart is older than specifications.
         if spec == read_spec("quickstart"):
             return "data/quickstart_seed{seed}"
-        content = f"{spec.digest} {spec.num_train} {spec.num_test}"
-        digits = hashlib.sha256(content.encode()).hexdigest()[:8]
-        return f"data/{spec.name}_{digits}_seed{{seed}}"
+        return f"data/{spec.name}_{spec.digest}_seed{{seed}}"
 
     @property
     def command(self) -> str:
@@ -95,7 +92,7 @@ class Setting:
         config.data.short_side = spec.size
         config.model.num_classes = len(spec.classes)
         if "sdn" in config.methods:
-            config.methods.sdn.num_scenes = len(spec.backgrounds)
+            config.methods.sdn.num_scenes = spec.num_scenes
         if "albar" in config.methods:
             config.methods.albar.adversarial_cap = math.log(len(spec.classes))
 

@@ -44,7 +44,7 @@ def test_every_token_is_a_config_in_every_world(world, start):
         assert (config.data.num_frames, config.data.size) == (spec.num_frames, spec.size)
         assert config.data.short_side == spec.size
         if "sdn" in config.methods:
-            assert config.methods["sdn"]["num_scenes"] == len(spec.backgrounds)
+            assert config.methods["sdn"]["num_scenes"] == spec.num_scenes
 
 
 def test_from_scratch_the_recipe_is_the_quickstarts():
