@@ -74,14 +74,14 @@ def read_study(folder: Path) -> None:
     from albar_jax.errors import UserError
     from albar_jax.storage.class_names import read_class_list
     from albar_jax.studies import list_runs, read_study
-    from albar_jax.wiring import costs, run_study, study_table
+    from albar_jax.wiring import costs, study_request, study_trials
 
     run = list_runs(read_study(str(STUDY)), [0], folder, {})[0]
 
     for read in (
-        lambda: run_study._check_same_config(run),
+        lambda: study_request.check_same_config(run),
         lambda: (run.is_busy, run.is_trained),
-        lambda: study_table._predictions(run),
+        lambda: study_trials.predictions_of(run),
         lambda: costs.plain_steps([(parse(run.config), run.summary)]),
         lambda: read_class_list(run.folder / "predictions" / "classes.txt"),
     ):

@@ -9,8 +9,9 @@ from albar_jax.attribution import baselines, scores
 from albar_jax.commands import attribute
 from albar_jax.config import config_files, used_fields
 from albar_jax.errors import UserError
+from albar_jax.studies.seeds import read_seeds
 from albar_jax.terminal import config_changes, flags
-from albar_jax.wiring import run_attribute, run_study
+from albar_jax.wiring import run_attribute
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "many", "²", "9" * 5000])
@@ -55,7 +56,7 @@ def test_an_empty_path_is_not_the_folder_that_one_is_in():
 
 def test_digits_of_other_scripts_are_no_seeds():
     with pytest.raises(UserError, match="--seeds is '²'; it is different numbers"):
-        run_study.read_request("x.py", "work", ["²"], [])
+        read_seeds("²", for_report=False)
 
 
 def test_fields_of_a_study_are_changed_as_those_of_a_training():

@@ -1,5 +1,6 @@
 """The studies: each loads, and its rows are the rows of the paper's table."""
 
+import dataclasses
 import fcntl
 import threading
 import time
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from albar_jax.config import parse
-from albar_jax.studies import alone, list_runs, read_study
+from albar_jax.errors import UserError
+from albar_jax.studies import alone, list_plain_runs, list_runs, read_study
 from configs import base, worlds
 
 ROOT = Path(__file__).parent.parent
@@ -166,6 +168,38 @@ def test_the_choice_of_the_start_shares_the_run_with_the_tables():
     chosen = f"{worlds.START_STEPS} steps, rate {worlds.PEAK_LR:g}"
     assert rows[chosen] == folders("quickstart_table1", argument="pretrained")["ce"]
     assert rows["scratch"] == folders("quickstart_table1")["ce"]
+
+
+def test_the_cost_of_a_plain_step_comes_from_a_run_of_another_study():
+    """Table 4 has no row of plain training."""
+    runs = list_runs(STUDIES["quickstart_table4"], [0, 1], Path("w"), {})
+    plain = [run.folder.name for run in list_plain_runs(runs, Path("w"))]
+    assert plain == [folders("quickstart_table1", seed)["ce"] for seed in (0, 1)]
+
+
+def test_a_recipe_is_the_methods_and_the_changed_fields_without_data_and_seed():
+    runs = list_runs(STUDIES["quickstart_table4"], [0, 10], Path("w"), {"optim.weight_decay": 0.5})
+    first, other, *_ = [run for run in runs if run.cell.name == "middle"]
+    assert first.recipe == other.recipe
+    assert first.recipe["methods"] == "albar"
+    assert first.recipe["optim.weight_decay"] == 0.5
+    assert first.recipe["methods.albar.penalty_weight"] == 0.1
+    assert "methods.albar.entropy_weight" not in first.recipe
+    assert not {"seed", "name", "data.manifest"} & first.recipe.keys()
+
+
+@pytest.mark.parametrize("reference", ["albr", {"albar": "albr"}, {"albr": "ce"}])
+def test_the_reference_of_a_study_is_one_of_its_rows(reference):
+    with pytest.raises(UserError, match="names the row 'albr', but its rows are ce, mixup"):
+        dataclasses.replace(STUDIES["quickstart_table1"], reference=reference)
+
+
+def test_rows_are_compared_with_the_first_with_one_row_or_each_with_its_own():
+    study = STUDIES["quickstart_table1"]
+    one = dataclasses.replace(study, reference="albar")
+    each = dataclasses.replace(study, reference={"fame": "albar"})
+    assert [made.reference_of("fame") for made in (study, one, each)] == ["ce", "albar", "albar"]
+    assert [made.reference_of("be") for made in (study, one, each)] == ["ce", "albar", "ce"]
 
 
 def test_other_seeds_are_other_runs():

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,12 +20,14 @@ from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.evaluation.results import row_figures
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.parallel.mesh import data_mesh
+from albar_jax.studies import trials
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.experiment import Summary
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_evaluation, run_study, trained_models
+from albar_jax.wiring import run_evaluation, run_study, study_request, study_trials, trained_models
 from tests.conftest import tiny_changes
 
 ROOT = Path(__file__).parent.parent
@@ -67,9 +70,9 @@ def files(world_dir, tmp_path_factory):
     return folder
 
 
-def order(files, name, seeds=("0", "1"), settings=(), argument=""):
-    return run_study.read_request(
-        f"{files / name}.py{argument}", str(files / "work"), list(seeds), list(settings)
+def order(files, name, seeds="0,1", settings=(), argument="", **more):
+    return study_request.read_request(
+        f"{files / name}.py{argument}", str(files / "work"), seeds, list(settings), **more
     )
 
 
@@ -171,7 +174,7 @@ def test_the_table_has_mean_and_sd_over_seeds_and_the_papers_line(history, files
     (ours,) = [line for line in table.splitlines() if line.startswith("| ce |")]
     assert ours.startswith(f"| ce | 2 | 24 | {np.mean(hits):.1f} ± {np.std(hits, ddof=1):.1f} |")
     assert "| ce (paper) | 3 | – | 12.34 | – | – | – | 56.78 |" in table
-    assert "--seeds 0,1`: 4 of 4 runs, trained at commit" in table
+    assert "--seeds 0,1`: 4 of 4 runs (trials.jsonl: 4 finished), trained at" in table
     results = json.loads((files / "work" / "one" / "results.json").read_text())
     assert [model["name"] for model in results["models"]] == ["ce", "decayed"]
     assert results["study"]["runs_done"] == 4
@@ -250,8 +253,59 @@ def test_the_folder_of_a_table_is_no_path(argument, folder, tmp_path):
     assert order(tmp_path, "s", argument=f":{argument}").folder == tmp_path / "work" / folder
 
 
+def test_every_run_is_recorded_once_although_processes_were_stopped_and_killed(history, files):
+    record = trials.read(files / "work")
+    for run in order(files, "one").runs:
+        lines = [trial for trial in record if trial.run == run.folder.name]
+        assert [trial.outcome for trial in lines] == ["begun", "finished"]
+        figures = row_figures(SUITES["quickstart"], study_trials.predictions_of(run))
+        assert lines[1].figures == figures
+        assert (lines[1].cost_plain_steps, lines[1].steps) == (24, 24)
+        assert (lines[1].row, lines[1].seed) == (run.cell.name, run.seed)
+    assert lines[0].recipe["optim.weight_decay"] == 0.1
+
+
+def test_a_trial_stays_when_its_run_is_deleted_and_is_counted_again(history, files, capsys):
+    work = files / "deleted"
+    shutil.copytree(files / "work", work)
+    request = study_request.read_request(str(files / "one.py"), str(work), "0", [])
+    shutil.rmtree(request.runs[0].folder)
+    assert run_study.run(request, 0) == 0
+    assert study_trials.write_page(work) == 0
+    assert "runs: 4 finished;" in capsys.readouterr().out
+    page = (work / "trials.md").read_text()
+    (line,) = [line for line in page.splitlines() if "| one: ce |" in line]
+    assert "| choices | 0 (2 times), 1 | 24 | 24 |" in line
+
+
+def test_a_run_of_before_the_record_is_recorded_when_a_study_meets_it(history, files):
+    work = files / "older"
+    shutil.copytree(files / "work", work)
+    (work / "trials.jsonl").unlink()
+    request = study_request.read_request(str(files / "one.py"), str(work), "0,1", [])
+    for _ in range(2):
+        assert run_study.run(request, None) == 0
+    assert [trial.outcome for trial in trials.read(work)] == ["finished"] * 4
+
+
+def test_the_table_says_what_its_seeds_are_for_and_compares_the_rows(history, files):
+    folder = files / "work" / "one"
+    table = (folder / "table.md").read_text()
+    assert table.startswith("# A study of tests (for choices: seeds 0, 1)\n\nThese figures are for")
+    assert "| decayed − ce | " in table
+    study = json.loads((folder / "results.json").read_text())["study"]
+    assert (study["purpose"], study["seeds"]) == ("choices", [0, 1])
+    assert study["cost_factor"] == {"ce": 1.0, "decayed": 1.0}
+    (iid,) = [pair for pair in study["differences"] if pair["row"] == "iid"]
+    assert (iid["first"], iid["second"], iid["seeds"]) == ("ce", "decayed", [0, 1])
+    assert iid["interval"][0] <= iid["difference"] <= iid["interval"][1]
+    page = (folder / "report.html").read_text()
+    assert "These figures are for choices" in page
+    assert "Differences to the reference row" in page
+
+
 def test_list_says_how_far_each_run_is(history, files, capsys):
-    run_study.list_states(order(files, "two", seeds=("0",)))
+    run_study.list_states(order(files, "two", seeds="0"))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1"]
     assert " done " in lines[0]
@@ -284,10 +338,13 @@ def test_a_run_that_another_process_holds_is_left_to_it(history, files, capsys):
 
 def test_a_run_that_fails_does_not_keep_the_others_from_being_done(history, files, capsys):
     settings = ["data.train_split=training"]
-    assert run_study.run(order(files, "two", seeds=("7",), settings=settings), None) == 2
+    assert run_study.run(order(files, "two", seeds="7", settings=settings), None) == 2
     output = capsys.readouterr().out
     assert "failed: none, seed 7: " in output
     assert "failed: slow, seed 7: " in output
+    last = trials.read(files / "work")[-1]
+    assert (last.outcome, last.row, last.seed, last.figures) == ("failed", "slow", 7, {})
+    assert "training" in last.error
 
 
 def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
@@ -316,17 +373,17 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
             "--config cannot be read: there is no file",
         ),
         (
-            lambda files: order(files, "one", seeds=("a",)),
+            lambda files: order(files, "one", seeds="a"),
             "--seeds is 'a'; it is different numbers",
         ),
-        (lambda files: order(files, "one", seeds=("1", "1")), "--seeds is '1,1'"),
+        (lambda files: order(files, "one", seeds="1,1"), "--seeds is '1,1'"),
         (
             lambda files: order(files, "one", settings=("optim.lr=1",)),
             "there is no config.optim.lr;",
         ),
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (
-            lambda files: run_study.read_request("README.md", "w", ["0"], []),
+            lambda files: study_request.read_request("README.md", "w", "0", []),
             "there is no study 'README.md'",
         ),
         (
@@ -340,7 +397,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
             "bad.py cannot be read: ModuleNotFoundError: No module named 'nothing_like_it'",
         ),
         (
-            lambda files: run_study.read_request("configs/quickstart.py", "w", ["0"], []),
+            lambda files: study_request.read_request("configs/quickstart.py", "w", "0", []),
             "--config configs/quickstart.py has no get_study(); a config of `albar train` has",
         ),
         (
@@ -380,7 +437,7 @@ def test_a_mistake_is_one_sentence(files, make, sentence):
 
 def test_the_checkpoint_that_answers_is_the_best(files):
     """The second of two checkpoints has the lower validation accuracy."""
-    (run, _) = order(files, "two", seeds=("9",)).runs
+    (run, _) = order(files, "two", seeds="9").runs
     made = wiring.experiment(
         parse(run.config), {"config": json.loads(run.config.to_json_best_effort())}, resumes=False
     )
@@ -391,7 +448,7 @@ def test_the_checkpoint_that_answers_is_the_best(files):
             state = dataclasses.replace(made.state, step=jnp.int32(step), params=params)
             checkpoints.save(state, made.meta | {"summary": summary}, top1)
     (run.folder / "summary.json").write_text(json.dumps(summary))
-    assert run_study.run(order(files, "two", seeds=("9",)), 0) == 0
+    assert run_study.run(order(files, "two", seeds="9"), 0) == 0
     probs = read_predictions(run.predictions["quickstart"]).probs
     np.testing.assert_allclose(probs, _answers(run, "best"), atol=1e-5)
     assert not np.allclose(probs, _answers(run, "last"), atol=1e-2)

@@ -24,6 +24,7 @@ class ModelRun:
       predictions: predictions by task.
       history: training records, each with `step` and logged metrics; empty if unknown.
       cost_plain_steps: cost of the training in steps of plain training; None if unknown.
+      cost_factor: cost of the training in costs of the row that a study refers to; None if unknown.
       train_seconds: duration of the training in seconds; None if unknown.
       views: description of the averaged views by task. A task is missing if unknown.
       split: appearance and motion in the scores of the original test clips; None if not measured.
@@ -35,6 +36,7 @@ class ModelRun:
     predictions: Mapping[str, Predictions]
     history: Sequence[Mapping[str, float]] = ()
     cost_plain_steps: float | None = None
+    cost_factor: float | None = None
     train_seconds: float | None = None
     views: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: AppearanceMotion | None = None
@@ -59,6 +61,8 @@ class ModelSummary:
       interval: bootstrap 95 % interval (low, high) over test videos, all seeds together.
       per_seed: figures of each run.
       cost_plain_steps: mean cost over the runs; None if one is unknown.
+      cost_factor: mean over the runs of the cost in costs of the row that a study refers to; None
+        if one is unknown.
     """
 
     name: str
@@ -68,6 +72,7 @@ class ModelSummary:
     interval: dict[str, tuple[float, float] | None]
     per_seed: tuple[dict[str, float | None], ...]
     cost_plain_steps: float | None
+    cost_factor: float | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -261,6 +266,7 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
         interval=interval,
         per_seed=per_seed,
         cost_plain_steps=averages.mean([run.cost_plain_steps for run in runs]),
+        cost_factor=averages.mean([run.cost_factor for run in runs]),
     )
 
 

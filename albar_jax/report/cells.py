@@ -6,6 +6,7 @@ from albar_jax.evaluation import views
 from albar_jax.evaluation.counts import count_clips_over_seeds, name_runs
 from albar_jax.evaluation.results import ModelSummary, Results, unpaired_clips
 from albar_jax.evaluation.suites import Published, Row, Suite
+from albar_jax.report import cost_cells
 
 MISSING = "–"
 MINUS = "\u2212"
@@ -35,12 +36,7 @@ def header(suite: Suite) -> list[str]:
 
 def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
     """Returns the line of one model: its figures in percent, with counts if clips are left out."""
-    # The cost is unknown if plain training is not among the models.
-    cost = MISSING
-    if summary.cost_plain_steps is not None:
-        cost = f"{summary.cost_plain_steps:.0f}"
-
-    line = [summary.name, str(len(summary.seeds)), cost]
+    line = [summary.name, str(len(summary.seeds)), cost_cells.cost_text(summary, MISSING)]
     for row in suite.rows:
         line.append(_figure(row, summary))
 
@@ -137,7 +133,7 @@ def table_of(results: Results) -> list[list[str]]:
     hidden = set()
     if not has_seeds(results):
         hidden.add(1)
-    if all(summary.cost_plain_steps is None for summary in results.summaries):
+    if not cost_cells.is_known(results):
         hidden.add(2)
 
     table = []
@@ -166,6 +162,7 @@ def notes_below(results: Results, methods: Sequence[str] | None = None) -> list[
     sentence = views.describe_views(results)
     if sentence:
         notes.append(sentence)
+    notes += cost_cells.cost_notes(results)
     return notes + _published_notes(results.suite, methods)
 
 

@@ -5,7 +5,15 @@ import os
 from albar_jax import files
 from albar_jax.evaluation.analyses import Figure
 from albar_jax.evaluation.suites import Row
-from albar_jax.report import appearance_motion, cells, further, page_tables, plots
+from albar_jax.report import (
+    appearance_motion,
+    cells,
+    cost_cells,
+    evidence,
+    further,
+    page_tables,
+    plots,
+)
 from albar_jax.report.class_table import class_table
 from albar_jax.report.confusions import draw_confusions
 from albar_jax.report.headline import headline
@@ -33,6 +41,9 @@ def render(data: ReportData) -> str:
     The page makes no network request, and all text from outside is escaped. Its
     Content-Security-Policy lets browsers apply only its own style and script, and load nothing.
     """
+    differences = None
+    if data.evidence is not None:
+        differences = evidence.difference_table(data.evidence, data.results)
     return render_page(
         "report.html.jinja",
         _STYLES,
@@ -56,6 +67,10 @@ def render(data: ReportData) -> str:
         is_partial=_is_partial(data),
         marks=page_tables.marks(data.results, data.analysis),
         cells=cells,
+        costs=cost_cells,
+        evidence=data.evidence,
+        differences=differences,
+        differences_meaning=evidence.MEANING,
         text=page_tables,
         panels=plots.panels(data.summaries),
         confusions=draw_confusions(data),

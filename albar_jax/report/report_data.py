@@ -17,6 +17,7 @@ from albar_jax.evaluation.standard import StandardLine, standard_lines
 from albar_jax.evaluation.suites import Suite
 from albar_jax.report import cells
 from albar_jax.report.attribution_pictures import Explained
+from albar_jax.report.evidence import Evidence
 
 # (task, clip id) -> frames, uint8 RGB (T, H, W, 3), or None for a clip that cannot be read.
 ReadClip = Callable[[str, str], np.ndarray | None]
@@ -33,6 +34,7 @@ class ReportData:
         another program.
       foregrounds: class of the foreground pasted into each Confl-FG clip, by id; None if unknown.
       explained: attributions of the models for example clips, by (task, clip id).
+      evidence: what a study adds to its table; None for other reports.
       annotations: groups of the clips and classes of backgrounds, by task; empty if unknown.
     """
 
@@ -43,6 +45,7 @@ class ReportData:
     explained: Mapping[tuple[str, str], tuple[Explained, ...]] = dataclasses.field(
         default_factory=dict
     )
+    evidence: Evidence | None = None
     annotations: Mapping[str, Annotations] = dataclasses.field(default_factory=dict)
 
     @property

@@ -2,7 +2,7 @@
 
 from albar_jax.studies.base import Cell, Study, read_study
 from albar_jax.studies.probes import Probe
-from albar_jax.studies.runs import Run, alone, list_runs
+from albar_jax.studies.runs import Run, alone, list_plain_runs, list_runs
 from albar_jax.studies.start import Start, read_start
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Start",
     "Study",
     "alone",
+    "list_plain_runs",
     "list_runs",
     "read_start",
     "read_study",

@@ -104,6 +104,11 @@ class Study:
       prepare: makes the videos of a config if they are missing; None if they must be downloaded.
       pictures: file name -> function that draws the picture.
       probes: downstream tasks of each encoder, after its training.
+      reference: the row that the others are compared with: the name of one row for all, or for
+        each row its own. A row without one is compared with the first row.
+
+    Raises:
+      UserError: there is no row of a name in `reference`.
     """
 
     title: str
@@ -113,6 +118,25 @@ class Study:
     prepare: Callable[[ConfigDict], object] | None = None
     pictures: Mapping[str, Picture] = dataclasses.field(default_factory=dict)
     probes: tuple[Probe, ...] = ()
+    reference: str | Mapping[str, str] | None = None
+
+    def __post_init__(self):
+        names = [cell.name for cell in self.cells]
+        used = [] if self.reference is None else [self.reference]
+        if isinstance(self.reference, Mapping):
+            used = [*self.reference, *self.reference.values()]
+        for name in used:
+            if name not in names:
+                raise UserError(
+                    f"the reference of the study {self.title!r} names the row {name!r}, but its "
+                    f"rows are {', '.join(names)}"
+                )
+
+    def reference_of(self, row: str) -> str:
+        """Returns the name of the row that a row is compared with; it may be the row itself."""
+        if isinstance(self.reference, str):
+            return self.reference
+        return (self.reference or {}).get(row, self.cells[0].name)
 
 
 def read_study(path: str, *arguments: str) -> Study:

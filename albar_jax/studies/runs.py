@@ -22,6 +22,11 @@ from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
 from albar_jax.train.run_summary import read_summary
 
+# The method of plain training.
+_PLAIN = "ce"
+# Fields that differ between runs of one recipe, or follow from its methods.
+_NO_RECIPE = {"name", "seed", "data.manifest"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -55,6 +60,20 @@ class Run:
         # The summary of a run that was stopped has fewer steps than planned.
         summary = self.summary
         return bool(summary) and summary["step"] >= summary["num_steps"]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The names of the methods, and the fields that differ from the defaults, but no data.
+
+        Runs of one recipe differ in their seeds and videos only.
+        """
+        usual = flatten(_defaults(self.config, self.cell.defaults()).to_dict())
+        recipe: dict[str, Any] = {"methods": "+".join(sorted(self.config.methods))}
+        for field, value in lasting(self.config.to_dict()).items():
+            is_default = field in usual and usual[field] == value
+            if field not in _NO_RECIPE and not is_default:
+                recipe[field] = value
+        return recipe
 
     @property
     def encoder_digits(self) -> str:
@@ -120,11 +139,44 @@ def list_runs(
     for seed in seeds:
         for cell in study.cells:
             config = cell.config(seed, changes)
-            digits = fingerprint(config, cell.defaults())
-            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{digits}")
+            folder = _folder(config, cell, seed, workdir)
             runs.append(Run(len(runs), cell, seed, config, folder))
 
     return runs
+
+
+def list_plain_runs(runs: Sequence[Run], workdir: Path) -> list[Run]:
+    """Lists the runs of plain training with the fields of other runs, each once.
+
+    They need not be runs of the study: other studies may have trained them.
+
+    Args:
+      runs: runs of a study.
+      workdir: folder of all studies.
+    """
+    plain_runs: dict[Path, Run] = {}
+    for run in runs:
+        config = run.config.copy_and_resolve_references()
+        with config.unlocked():
+            config.methods = method_options(_PLAIN)
+            config.name = _PLAIN
+        folder = _folder(config, run.cell, run.seed, workdir)
+        plain_runs.setdefault(folder, dataclasses.replace(run, config=config, folder=folder))
+
+    return list(plain_runs.values())
+
+
+def _folder(config: ConfigDict, cell: Cell, seed: int, workdir: Path) -> Path:
+    digits = fingerprint(config, cell.defaults())
+    return inside(workdir, "runs", f"{config.name}_seed{seed}_{digits}")
+
+
+def _defaults(config: ConfigDict, defaults: ConfigDict) -> ConfigDict:
+    """Returns the defaults with the options of a config's methods, also at their defaults."""
+    # The base config has the options of ALBAR.
+    defaults = defaults.copy_and_resolve_references()
+    defaults.methods = method_options(*config.methods)
+    return defaults
 
 
 def fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
@@ -132,9 +184,7 @@ def fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
 
     Fields with their default are ignored, so that new fields do not rename folders.
     """
-    # The base config has the options of ALBAR, so compare with the options of these methods.
-    defaults = defaults.copy_and_resolve_references()
-    defaults.methods = method_options(*config.methods)
+    defaults = _defaults(config, defaults)
 
     # Renamed fields keep their old names here, so that the folders of older runs are found.
     usual = names_of_0_1(flatten(defaults.to_dict()), config.batch_size)

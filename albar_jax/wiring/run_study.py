@@ -1,91 +1,18 @@
 """`albar study`: trains and evaluates every unfinished run of a study, then writes its table."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 
-from albar_jax.config import config_files, differences
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder
-from albar_jax.storage import json_files
-from albar_jax.storage.inside import inside
-from albar_jax.studies import Run, Study, list_runs, read_study
-from albar_jax.terminal import config_changes
-from albar_jax.terminal.escapes import shell_line, show
+from albar_jax.studies import Run, Study
+from albar_jax.terminal.escapes import show
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import study_origin, study_probes, study_start, study_table
-from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, saved_config
-from albar_jax.wiring.study_table import StudyRequest
-
-# Number of characters of a study's argument in the name of its folder.
-_LONGEST_ARGUMENT = 80
-
-
-def read_request(
-    config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]
-) -> StudyRequest:
-    """Returns the study and the runs that the command line asks for.
-
-    Args:
-      config: the file of a study, or its bare name; see `config.config_files`. An argument of its
-        `get_study` follows a colon.
-      workdir: folder for the runs and the tables.
-      seeds: training seeds, as text.
-      settings: changes of every config, FIELD=VALUE.
-
-    Raises:
-      UserError: the study, a seed or a setting is not valid.
-    """
-    if not seeds or not all(seed.isdecimal() for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise UserError(
-            f"--seeds is {','.join(seeds)!r}; it is different numbers from 0, as in --seeds 0,1,2"
-        )
-
-    # The commit is read before the checkout can move.
-    study_origin.commit()
-    name, *argument = config.split(":", 1)
-    path = config_files.find(name, "studies")
-    study = read_study(str(path), *argument)
-    study_probes.check_recipes(study.probes)
-    changes = dict(map(config_changes.parse, settings))
-    runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
-    for run in runs:
-        _check_same_config(run)
-        study_start.check(run)
-
-    words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
-    for setting in settings:
-        words.append(f"--config.{setting}")
-    command = shell_line(["albar", "study", *words])
-    folder = inside(workdir, _folder_name(path, *argument))
-    return StudyRequest(study, tuple(runs), folder, command)
-
-
-def _folder_name(path: Path, argument: str = "") -> str:
-    """Returns the folder of the table of NAME:ARGUMENT: `NAME_ARGUMENT`, without slashes."""
-    # The end of a path tells more than its beginning.
-    safe = re.sub(r"[^\w.+-]+", "_", argument)[-_LONGEST_ARGUMENT:].strip("_")
-    return f"{path.stem}_{safe}" if safe else path.stem
-
-
-def _check_same_config(run: Run) -> None:
-    """Raises UserError if a default has changed since the run was trained.
-
-    A field that did not exist then had its default.
-    """
-    path = run.folder / CONFIG
-    if not path.exists():
-        return
-    saved = json_files.read_object(path, remedy="; move it away")
-    lines = differences(saved, saved_config(run))
-    changed = [line for line in lines if "(absent)" not in line]
-    if changed:
-        raise UserError(
-            f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo "
-            "the change"
-        )
+from albar_jax.wiring import study_probes, study_table
+from albar_jax.wiring.study_progress import Progress, is_evaluated
+from albar_jax.wiring.study_request import StudyRequest
 
 
 def list_states(request: StudyRequest) -> int:

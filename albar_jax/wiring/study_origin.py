@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from albar_jax.errors import UserError
 from albar_jax.files import read_text, write_text
 from albar_jax.studies import Run
 from albar_jax.terminal.escapes import markdown_text
@@ -23,6 +24,11 @@ def record_origin(run: Run) -> None:
     """Appends the commit and the device to the files of a run if they have changed."""
     _append_change(run.folder / _COMMITS, commit())
     _append_change(run.folder / _DEVICES, jax.devices()[0].device_kind)
+
+
+def commits_of(run: Run) -> list[str]:
+    """Returns the commits that trained a run, oldest first; a + means uncommitted changes."""
+    return _lines(run.folder / _COMMITS)
 
 
 def _append_change(path: Path, value: str) -> None:
@@ -57,6 +63,15 @@ def commit() -> str:
     return head.strip()
 
 
+def check_committed(running: str) -> None:
+    """Raises UserError if the commit of the running code has uncommitted changes."""
+    if running.endswith("+"):
+        raise UserError(
+            "--report needs committed code, but files of albar_jax or configs have uncommitted "
+            "changes; commit them, or choose on other seeds without --report"
+        )
+
+
 def _git(*arguments: str) -> str:
     command = ["git", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -70,13 +85,14 @@ def _version() -> str:
         return "unknown"
 
 
-def origin_of(command: str, num_runs: int, done: Sequence[Run]) -> dict[str, Any]:
+def origin_of(command: str, num_runs: int, done: Sequence[Run], trials: str) -> dict[str, Any]:
     """Returns the origin of the figures, as results.json has it.
 
     Args:
       command: the command that writes the table.
       num_runs: number of runs of the study.
       done: the finished runs.
+      trials: the number of trials of these runs, in words.
     """
     seconds = 0.0
     commits: list[str] = []
@@ -84,7 +100,7 @@ def origin_of(command: str, num_runs: int, done: Sequence[Run]) -> dict[str, Any
     for run in done:
         summary = run.summary
         seconds += summary["seconds_total"] + summary["seconds_compiling"]
-        commits += _lines(run.folder / _COMMITS)
+        commits += commits_of(run)
         devices += _lines(run.folder / _DEVICES)
 
     return {
@@ -93,6 +109,7 @@ def origin_of(command: str, num_runs: int, done: Sequence[Run]) -> dict[str, Any
         "written_at": commit(),
         "runs": num_runs,
         "runs_done": len(done),
+        "trials": trials,
         "train_seconds": seconds,
         "jax": jax.__version__,
         "devices": list(dict.fromkeys(devices)),
@@ -104,8 +121,10 @@ def describe_origin(origin: dict[str, Any]) -> str:
     command = origin["command"].replace("`", "'")
     commits = markdown_text(", ".join(origin["trained_at"]))
     devices = markdown_text(", ".join(origin["devices"]))
+    trials = f" (trials.jsonl: {origin['trials']})" if origin["trials"] else ""
     return (
-        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit "
+        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs{trials}, trained at "
+        "commit "
         f"{commits} in {format_duration(origin['train_seconds'])} with compiling, on {devices}; "
         f"table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
     )

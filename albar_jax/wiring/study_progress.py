@@ -9,14 +9,13 @@ from pathlib import Path
 import jax
 
 from albar_jax import wiring
-from albar_jax.config import may_change_on, parse
+from albar_jax.config import parse
 from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import write_text
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.schema.changes import without
 from albar_jax.storage import class_names
 from albar_jax.storage.class_names import write_class_list
 from albar_jax.storage.inside import inside, own_folder
@@ -29,12 +28,11 @@ from albar_jax.wiring import (
     study_origin,
     study_probes,
     study_start,
+    study_trials,
     trained_models,
 )
-from albar_jax.wiring.study_table import StudyRequest
+from albar_jax.wiring.study_request import CONFIG, StudyRequest, saved_config
 
-# The file in the folder of a run that holds its config.
-CONFIG = "config.json"
 # Time between two checks of the runs that other processes work on.
 POLL_SECONDS = 5.0
 
@@ -79,6 +77,7 @@ class Progress:
             if not is_ours:
                 return False
             if run.is_trained and is_evaluated(run, self._request.study):
+                study_trials.record_end(self._request, run)
                 return True
 
             self._announce(run)
@@ -91,6 +90,7 @@ class Progress:
                 # signal, only this run has failed, for example because it diverged.
                 if not self._stop.signal_name:
                     self.failed[str(run)] = error
+                    study_trials.record_failure(self._request, run, error)
                     show(f"failed: {run}: {error}", flush=True)
 
             if run.is_trained and not was_trained:
@@ -109,6 +109,8 @@ class Progress:
         if not is_tested(run, self._request.study):
             _evaluate(run, self._request, self._stop)
         study_probes.work(run, self._request.study, self._stop)
+        if is_evaluated(run, self._request.study):
+            study_trials.record_end(self._request, run)
 
     def _announce(self, run: Run) -> None:
         total = len(self._request.runs)
@@ -130,13 +132,8 @@ class Progress:
         study_start.record(run)
         if not run.is_trained:
             study_origin.record_origin(run)
+            study_trials.record_begin(self._request, run)
         write_text(run.folder / CONFIG, json.dumps(saved_config(run), indent=2) + "\n")
-
-
-def saved_config(run: Run) -> dict:
-    """Returns the config of a run as it is saved: without what may differ between studies."""
-    content = json.loads(run.config.to_json_best_effort())
-    return without(content, may_change_on("study"))
 
 
 def is_evaluated(run: Run, study: Study) -> bool:

@@ -1,59 +1,31 @@
 """Writes the results of a study: table.md, results.json, report.html and images."""
 
-import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from albar_jax import wiring
-from albar_jax.config import Config, parse
-from albar_jax.evaluation.counts import read_left_out
-from albar_jax.evaluation.predictions import Predictions, read_predictions
+from albar_jax.config import parse
 from albar_jax.evaluation.results import ModelRun, Results, summarise
 from albar_jax.files import write_text
+from albar_jax.report import evidence as evidence_page
 from albar_jax.report import html_page, outputs, tables
+from albar_jax.report.evidence import Evidence
 from albar_jax.report.json_content import to_json
 from albar_jax.report.report_data import ReportData
 from albar_jax.storage import class_names
 from albar_jax.storage.class_names import read_class_list
-from albar_jax.studies import Run, Study
+from albar_jax.studies import Run
 from albar_jax.terminal.escapes import markdown_text, show
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import costs, report_videos, study_origin, study_probes
-
-
-@dataclasses.dataclass(frozen=True)
-class StudyRequest:
-    """A request for the table of a study, as the command line describes it.
-
-    Attributes:
-      study: the study.
-      runs: its runs.
-      folder: folder of its table.
-      command: the command line.
-    """
-
-    study: Study
-    runs: tuple[Run, ...]
-    folder: Path
-    command: str
-
-    @property
-    def cell_names(self) -> list[str]:
-        """Names of the rows of the table, in order."""
-        return [cell.name for cell in self.study.cells]
-
-    @property
-    def finished(self) -> list[Run]:
-        """Runs that are trained and have predictions for a task of the suite."""
-        tasks = set(self.study.suite.tasks)
-        return [run for run in self.runs if run.is_trained and set(run.predictions) & tasks]
-
-    def tested_config(self, run: Run) -> Config:
-        """Returns the config to test a run with: its own, with the suite of the study."""
-        config = parse(run.config)
-        tests = dataclasses.replace(config.eval, suite=self.study.suite.name)
-        return dataclasses.replace(config, eval=tests)
+from albar_jax.wiring import (
+    costs,
+    report_videos,
+    study_evidence,
+    study_origin,
+    study_probes,
+    study_trials,
+)
+from albar_jax.wiring.study_request import StudyRequest
 
 
 def write(request: StudyRequest) -> None:
@@ -65,24 +37,32 @@ def write(request: StudyRequest) -> None:
 
     # The page shows only models with runs; the tables have a row for each cell of the study.
     results = summarise(request.study.suite, _model_runs(request, finished))
-    data = _report_data(request, finished, results.select(request.cell_names))
+    shown = results.select(request.cell_names)
+    evidence = study_evidence.collect(request, shown, finished)
+    data = _report_data(request, finished, shown, evidence)
     with_dashes = results.complete(request.cell_names)
-    origin = study_origin.origin_of(request.command, len(request.runs), finished)
+    origin = study_origin.origin_of(request.command, len(request.runs), finished, _trials(request))
 
     pictures = _write_pictures(request, data.results)
     heads = study_probes.tables(request.study, finished)
     _write_table(request, data, with_dashes, study_probes.as_markdown(heads), pictures, origin)
-    content = to_json(data) | {"study": origin}
+    content = to_json(data)
+    content["study"] = origin | study_evidence.to_json(request, evidence, shown)
     if request.study.probes:
         content["downstream"] = study_probes.as_json(request.study, finished)
     outputs.write_json(request.folder / "results.json", content)
     html_page.write(request.folder / "report.html", data)
 
+    show(f"{request.study.title} ({evidence.seeds})", "")
     show(*tables.console(with_dashes).splitlines())
     for probe, table in heads:
         show("", probe.title, *table.console().splitlines())
     show(*data.notes)
     show(f"the table: {request.folder / 'table.md'}; the page: {request.folder / 'report.html'}")
+
+
+def _trials(request: StudyRequest) -> str:
+    return study_trials.counts(request.workdir, [run.folder.name for run in request.runs])
 
 
 def _write_pictures(request: StudyRequest, results: Results) -> list[str]:
@@ -118,10 +98,16 @@ def _write_table(
       pictures: file names.
       origin: origin of the figures.
     """
-    text = f"# {request.study.title}\n{heads}" if heads else f"# {request.study.title}\n"
+    evidence = data.evidence
+    text = f"# {request.study.title}"
+    if evidence is not None:
+        text += f" ({evidence.seeds})\n\n{markdown_text(evidence.caution)}"
+    text += "\n"
     if heads:
-        text += "\n## The encoders\n"
+        text += f"{heads}\n## The encoders\n"
     text += f"\n{tables.markdown(with_dashes)}"
+    if evidence is not None:
+        text += evidence_page.markdown(evidence, data.results)
     for note in data.notes:
         text += f"\n{markdown_text(note)}\n"
     for name in pictures:
@@ -134,8 +120,12 @@ def _write_table(
 
 def _model_runs(request: StudyRequest, runs: Sequence[Run]) -> list[ModelRun]:
     trainings = [(parse(run.config), run.summary) for run in runs]
+    plain = [(parse(run.config), run.summary) for run in request.plain_runs if run.is_trained]
+    plain_steps = costs.plain_steps([*trainings, *plain])[: len(runs)]
+    factors = study_evidence.cost_factors(request, runs)
     model_runs = []
-    for run, (_, summary), cost in zip(runs, trainings, costs.plain_steps(trainings), strict=True):
+    for run, cost, factor in zip(runs, plain_steps, factors, strict=True):
+        summary = run.summary
         tested = request.tested_config(run)
         views = {task: wiring.views_in_words(tested, task) for task in run.predictions}
         model_runs.append(
@@ -143,9 +133,10 @@ def _model_runs(request: StudyRequest, runs: Sequence[Run]) -> list[ModelRun]:
                 name=run.cell.name,
                 seed=run.seed,
                 checkpoint_step=summary["best_step"],
-                predictions=_predictions(run),
+                predictions=study_trials.predictions_of(run),
                 history=read_history(run.folder),
                 cost_plain_steps=cost,
+                cost_factor=factor,
                 train_seconds=summary["seconds_total"],
                 views=views,
             )
@@ -154,12 +145,9 @@ def _model_runs(request: StudyRequest, runs: Sequence[Run]) -> list[ModelRun]:
     return model_runs
 
 
-def _predictions(run: Run) -> dict[str, Predictions]:
-    predictions = {task: read_predictions(path) for task, path in run.predictions.items()}
-    return read_left_out(run.folder / "predictions", predictions)
-
-
-def _report_data(request: StudyRequest, runs: Sequence[Run], results: Results) -> ReportData:
+def _report_data(
+    request: StudyRequest, runs: Sequence[Run], results: Results, evidence: Evidence
+) -> ReportData:
     classes = read_class_list(runs[0].folder / "predictions" / class_names.FILE).names
     # The page shows clips of the first seed of each model. If seeds have their own videos, it shows
     # only the clips of one seed.
@@ -172,4 +160,6 @@ def _report_data(request: StudyRequest, runs: Sequence[Run], results: Results) -
         foregrounds = report_videos.pasted_foregrounds(config, classes)
         annotations = report_videos.annotations(config, classes)
     read_clip = report_videos.clip_reader(config, classes)
-    return ReportData(results, classes, read_clip, foregrounds, annotations=annotations)
+    return ReportData(
+        results, classes, read_clip, foregrounds, annotations=annotations, evidence=evidence
+    )

@@ -98,7 +98,7 @@ def make_workdirs(folder: Path) -> None:
 def make_studies(folder: Path) -> None:
     """Makes the workdir of a study with one finished run."""
     from albar_jax.studies import list_runs, read_study
-    from albar_jax.wiring.study_progress import CONFIG, saved_config
+    from albar_jax.wiring.study_request import CONFIG, saved_config
 
     run = list_runs(read_study(str(STUDY)), [0], folder / "study", {})[0]
     predictions = "id,label,pred\na,0,1\nb,1,1\n"

@@ -11,7 +11,7 @@ from albar_jax.storage import seals
 from albar_jax.studies import Probe, Run, Study
 from albar_jax.toy import untrimmed
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import run_study, study_probes
+from albar_jax.wiring import study_probes, study_request
 from configs import cells
 
 RECIPE = {
@@ -172,5 +172,5 @@ def test_impossible_tasks_are_refused_before_any_training(probes, message, tmp_p
     path = tmp_path / "mine.py"
     path.write_text(FILE.format(probes=probes))
     with pytest.raises(UserError, match=message):
-        run_study.read_request(str(path), str(tmp_path / "work"), ["0"], [])
+        study_request.read_request(str(path), str(tmp_path / "work"), "0", [])
     assert not (tmp_path / "work").exists()
