@@ -104,6 +104,7 @@ _ROW_OPTIONS = ("--column", "--margin")
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function of a mode: run, list or tabulate a study, or read several studies."""
+    # Each mode has options of its own; without one, the study is run.
     modes = [name for name in ("list", "table", "trials", "compare") if getattr(options, name)]
     if len(modes) > 1:
         raise UserError(f"--{modes[0]} and --{modes[1]} are two commands; give one of them")
@@ -120,6 +121,7 @@ def _bind_comparison(options: argparse.Namespace) -> Callable[[], int | None]:
     flags.refuse_unused(options, ["--workdir", *_RUN_OPTIONS], "with --compare")
     if options.out is None:
         raise UserError("--out is missing; name the file to write, as in --out comparison.md")
+    # Without rows, the orders of all rows are compared.
     if not options.row:
         flags.refuse_unused(options, _ROW_OPTIONS, "without --row")
     elif len(options.row) != 2:
@@ -127,6 +129,7 @@ def _bind_comparison(options: argparse.Namespace) -> Callable[[], int | None]:
             f"--row is given {len(options.row)} times; name two rows, as in --row albar --row ce"
         )
 
+    # JAX takes seconds to load, and a mistake is reported before.
     from albar_jax.wiring import program, study_comparison
 
     def compare() -> int:

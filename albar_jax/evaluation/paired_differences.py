@@ -103,6 +103,7 @@ def _difference(
     if not pairs:
         return None
 
+    # The figure itself is the mean over seeds, not a mean over samples.
     values = []
     for one, other in pairs:
         values.append(_figure(row.reduce, one) - _figure(row.reduce, other))
@@ -174,6 +175,7 @@ def _replicates(
     seed: int,
 ) -> np.ndarray:
     """Draws source videos and returns the difference of each pair in each sample, (S, pairs)."""
+    # Both models of all pairs are scored on the same drawn videos.
     runs = list(itertools.chain.from_iterable(pairs))
     sets = list(zip(*runs, strict=True))
     shares = bootstrap.replicate_shares(sets, replicates=replicates, seed=seed)
@@ -184,6 +186,7 @@ def _replicates(
 def _tail(num_seeds: int) -> float:
     """Returns the share of samples on each side of the interval, expanded for few seeds."""
     tail = (1 - _LEVEL) / 2
+    # One seed is no sample of seeds: the interval is over videos only.
     if num_seeds == 1:
         return tail
     freedom = num_seeds - 1

@@ -23,6 +23,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     """
     if len(first) < _FEWEST or len(set(first)) == 1 or len(set(second)) == 1:
         return None
+    # Spearman's correlation is Pearson's correlation of the ranks.
     ranks = [scipy.stats.rankdata(figures) for figures in (first, second)]
     return float(np.corrcoef(ranks)[0, 1])
 

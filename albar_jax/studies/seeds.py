@@ -54,6 +54,7 @@ def purpose_of(seeds: Sequence[int]) -> Purpose:
     for_reports = [seed for seed in seeds if seed in REPORT_SEEDS]
     if not for_reports:
         return "choices"
+    # A table of both kinds would report figures that recipes were chosen by.
     others = [seed for seed in seeds if seed not in REPORT_SEEDS]
     if others:
         raise UserError(

@@ -66,6 +66,7 @@ def append(workdir: Path, trial: Trial) -> None:
     path = inside(workdir, FILE)
     line = json.dumps(dataclasses.asdict(trial), allow_nan=False) + "\n"
     with alone(path), naming(path), open_own(path) as file:
+        # A line that was cut off by a kill must not swallow this one.
         end_torn_line(file)
         file.write(line.encode())
         os.fsync(file.fileno())

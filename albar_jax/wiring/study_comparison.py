@@ -27,6 +27,7 @@ def write_orders(folders: Sequence[str], out: Path) -> int:
       out: the file to write.
     """
     read = list(map(written_table.read, folders))
+    # Tables of the paper differ in their columns.
     columns: dict[str, str] = {}
     for table in read:
         for column in table.order:
@@ -116,9 +117,11 @@ class _Compared:
         line = [table.name, table.seeds]
         line += [cells.mean_and_sd(mean, sd), cells.mean_and_sd(other_mean, other_sd)]
         line += [_difference(table, rows, column), _cost(table, rows)]
+        # A world without figures counts as neither.
         if mean is None or other_mean is None:
             return cls([*line, cells.MISSING, cells.MISSING], False, False)
 
+        # A lead above 0 is better, also where a lower figure is.
         lead = mean - other_mean if is_up else other_mean - mean
         is_as_good = lead >= -(other_sd or 0.0) - _ROUNDING
         is_by_margin = lead >= margin - _ROUNDING
@@ -150,6 +153,7 @@ def _write(
     commits: dict[str, None] = {}
     for table in read:
         commits |= dict.fromkeys(table.commits)
+    # A backtick would end the code span.
     code = shell_line(command).replace("`", "'")
     page = f"# {markdown_text(title)}\n\n{text}\n<sub>`{code}`: runs trained at commit "
     page += f"{markdown_text(', '.join(commits))}, written at {study_origin.commit()}.</sub>\n"

@@ -28,6 +28,7 @@ def collect(request: StudyRequest, results: Results, finished: Sequence[Run]) ->
     if published is not None:
         figures_of = {summary.name: summary.mean for summary in results.summaries}
         order = rank_correlation.with_published(figures_of, published)
+    # A table without any order needs no sentence.
     if all(correlation is None for correlation in order.values()):
         order = {}
 
@@ -46,6 +47,7 @@ def _remarks(request: StudyRequest, finished: Sequence[Run]) -> list[str]:
     commits: list[str] = []
     for run in finished:
         commits += study_origin.commits_of(run)
+    # A + marks uncommitted changes.
     changed = [commit for commit in dict.fromkeys(commits) if commit.endswith("+")]
     if request.purpose == "choices" or not changed:
         return []
@@ -65,6 +67,7 @@ def cost_factors(request: StudyRequest, runs: Sequence[Run]) -> list[float | Non
     Returns:
       The factors; None if a cost is not known.
     """
+    # FLOPs compare rows even if no plain training gives the cost of a plain step.
     flops_of: dict[str, list[float | None]] = {}
     for run in runs:
         flops_of.setdefault(run.cell.name, []).append(_flops(run))
@@ -83,6 +86,7 @@ def cost_factors(request: StudyRequest, runs: Sequence[Run]) -> list[float | Non
 def _flops(run: Run) -> float | None:
     """Returns the FLOPs of a training; None if its summary does not have them."""
     summary = run.summary
+    # Older versions did not measure FLOPs, which then are 0.
     return summary["flops_per_step"] * summary["step"] or None
 
 

@@ -56,7 +56,7 @@ class StudyRequest:
 
     @property
     def purpose(self) -> Purpose:
-        """What the seeds are for."""
+        """Purpose of the seeds."""
         return purpose_of(self.seeds)
 
     @property
@@ -99,6 +99,7 @@ def read_request(
     running = study_origin.commit()
     if for_report:
         study_origin.check_committed(running)
+    # The argument may have colons of its own.
     name, *argument = config.split(":", 1)
     path = config_files.find(name, "studies")
     study = read_study(str(path), *argument)
@@ -110,6 +111,7 @@ def read_request(
         study_start.check(run)
 
     words = ["--config", config, "--workdir", workdir]
+    # The table states this command, which has to give the same seeds when the defaults change.
     if seeds is not None or not for_report:
         words += ["--seeds", ",".join(map(str, numbers))]
     if for_report:

@@ -57,6 +57,10 @@ def write(request: StudyRequest) -> None:
     show(*tables.console(with_dashes).splitlines())
     for probe, table in heads:
         show("", probe.title, *table.console().splitlines())
+    _show_places(request, data)
+
+
+def _show_places(request: StudyRequest, data: ReportData) -> None:
     show(*data.notes)
     show(f"the table: {request.folder / 'table.md'}; the page: {request.folder / 'report.html'}")
 

@@ -22,6 +22,7 @@ _PAGE = "trials.md"
 
 def record_begin(request: StudyRequest, run: Run) -> None:
     """Records that the training of a run begins, unless it resumes from a checkpoint."""
+    # A run that resumes is the same trial.
     if not (run.folder / "checkpoints").is_dir():
         _record(request, run, "begun")
 
@@ -33,6 +34,7 @@ def record_end(request: StudyRequest, run: Run) -> None:
     recorded when a study next meets it.
     """
     outcomes = [trial.outcome for trial in trials.read(request.workdir) if _is_of(trial, run)]
+    # A deleted run that was trained again has a line "begun" after the line "finished".
     if outcomes[-1:] != ["finished"]:
         _record(request, run, "finished")
 
@@ -51,6 +53,7 @@ def _record(request: StudyRequest, run: Run, outcome: Outcome, error: str = "") 
     if outcome == "finished":
         figures = row_figures(request.study.suite, predictions_of(run))
 
+    # A run that failed early has no summary.
     summary = run.summary
     now = datetime.datetime.now(datetime.UTC)
     trial = Trial(
@@ -105,6 +108,7 @@ def write_page(workdir: Path) -> int:
 
 def counts(workdir: Path, names: Sequence[str]) -> str:
     """Describes the trials of some runs, by the names of their folders; "" without a record."""
+    # Studies that share a folder share its record.
     wanted = set(names)
     record = [trial for trial in trials.read(workdir) if trial.run in wanted]
     return trials_table.counts(record) if record else ""

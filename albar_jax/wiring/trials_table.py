@@ -25,11 +25,13 @@ class _Group:
 
     def last_of_runs(self) -> list[Trial]:
         """Returns the last line of each run, by seed."""
+        # Later lines of a run replace earlier ones.
         last = {trial.run: trial for trial in self.trials}
         return sorted(last.values(), key=lambda trial: trial.seed)
 
     def seeds(self) -> str:
         """Returns the seeds, with what happened to the runs that are not finished once."""
+        # A deleted run may have been trained again.
         times = collections.Counter(t.run for t in self.trials if t.outcome == "finished")
         parts = []
         for trial in self.last_of_runs():
@@ -59,6 +61,7 @@ def _grouped(record: Sequence[Trial]) -> list[_Group]:
     groups: dict[tuple[str, ...], list[Trial]] = {}
     for trial in record:
         recipe = json.dumps(trial.recipe, sort_keys=True)
+        # Figures of both kinds of seeds are never averaged together.
         key = (recipe, _data_of(trial), purpose_of([trial.seed]))
         groups.setdefault(key, []).append(trial)
     return [_Group(trials) for trials in groups.values()]
@@ -99,6 +102,7 @@ def page(record: Sequence[Trial], command: str, commit: str) -> str:
       command: the command that writes the page.
       commit: the commit that writes it.
     """
+    # Fields that never differ would hide the ones that do.
     shared = _shared(record)
     rows: dict[str, None] = {}
     for trial in record:

@@ -69,6 +69,7 @@ class WrittenTable:
     def difference(self, rows: tuple[str, str], column: str) -> tuple[float, float, float] | None:
         """Returns the paired difference of two rows with its interval; None if it is unknown."""
         first, second = rows
+        # Each pair is stored once, in the order of the rows.
         if (column, second, first) in self.differences:
             value, low, high = self.differences[column, second, first]
             return -value, -high, -low
@@ -90,6 +91,7 @@ def read(folder: str) -> WrittenTable:
     if not path.exists():
         raise UserError(f"{path} does not exist; name the folder of a table of albar study")
 
+    # The file may come from an older version, or from another program.
     content = json_files.read_object(path, remedy=_REMEDY)
     try:
         return _parse(path, content)
