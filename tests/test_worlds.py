@@ -11,7 +11,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.studies import list_runs
 from albar_jax.toy.spec import read_spec, shipped
-from albar_jax.wiring import run_study, study_start
+from albar_jax.wiring import run_study, study_request, study_start
 from configs import hmdb51, quickstart, worlds
 from configs.studies import world as world_study
 from tests.conftest import tiny_changes
@@ -156,7 +156,7 @@ def test_a_study_makes_world_and_start_and_trains_from_both_starts(own, tmp_path
     del changes["data.manifest"]
     (tmp_path / "two.py").write_text(STUDY.format(changes=changes))
 
-    request = run_study.read_request(f"./two.py:{own}", "work", ["0"], [])
+    request = study_request.read_request(f"./two.py:{own}", "work", "0", [])
     assert run_study.run(request, None) == 0
     scratch, pretrained = request.runs
     weights = tmp_path / pretrained.config.init

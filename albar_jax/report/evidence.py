@@ -17,7 +17,7 @@ MEANING = (
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What a study adds to its table.
+    """The seeds, differences and orders that a study adds to its table.
 
     Attributes:
       seeds: what the training seeds are for, in a few words.
