@@ -184,6 +184,7 @@ def study(
     title: str,
     published: Published,
     rows: Callable[[Callable[..., Cell]], tuple[Cell, ...]],
+    reference: str | None = None,
     pictures: Mapping[str, Picture] | None = None,
 ) -> Study:
     """Returns the study of a table of the paper in a generated world.
@@ -193,6 +194,7 @@ def study(
       title: heading, without the world and the start.
       published: the paper's table on HMDB51.
       rows: function that returns the rows, given a function that makes a row.
+      reference: see Study.
       pictures: see Study.
     """
     setting = worlds.read_setting(argument)
@@ -202,5 +204,6 @@ def study(
         cells=rows(in_setting(setting)),
         data=setting.command,
         prepare=setting.prepare,
+        reference=reference,
         pictures=pictures or {},
     )

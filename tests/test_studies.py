@@ -154,6 +154,8 @@ def test_the_table_of_a_world_has_each_row_from_both_starts(world):
     assert {"ce", "albar", "albar+stillmix", "albar_fast"} <= set(names)
     scratch, pretrained = names[: len(names) // 2], names[len(names) // 2 :]
     assert pretrained == [f"{name}, pretrained" for name in scratch]
+    assert {study.reference_of(name) for name in scratch} == {"albar"}
+    assert {study.reference_of(name) for name in pretrained} == {"albar, pretrained"}
     runs = {run.cell.name: run for run in list_runs(study, [0], Path("w"), {})}
     assert len({run.folder for run in runs.values()}) == len(runs)
     if world == "quickstart":

@@ -20,4 +20,5 @@ def get_study(argument: str = "scratch") -> Study:
         title="Table 1 in the generated world: methods",
         published=cells.published(SUITES["hmdb51"]),
         rows=lambda cell: tuple(map(cell, cells.METHODS)),
+        reference="albar",
     )

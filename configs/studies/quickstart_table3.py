@@ -24,5 +24,6 @@ def get_study(argument: str = "scratch") -> Study:
         title="Table 3 in the generated world: the terms of ALBAR",
         published=hmdb51_table3.PUBLISHED,
         rows=cells.losses,
+        reference="all",
         pictures={"validation.svg": validation_curves("all", "adv+ent")},
     )

@@ -25,4 +25,5 @@ def get_study(argument: str = "scratch") -> Study:
         title="Table 4 in the generated world: the static frame",
         published=hmdb51_table4.PUBLISHED,
         rows=cells.frames,
+        reference="middle",
     )

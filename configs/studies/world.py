@@ -32,11 +32,13 @@ def get_study(world: str = "quickstart") -> Study:
       world: name of a shipped world, or path of a specification.
     """
     rows: list[Cell] = []
+    references = {}
     for start in worlds.STARTS:
         cell = cells.in_setting(worlds.in_world(world, start))
         suffix = "" if start == worlds.SCRATCH else f", {start}"
         for name, tokens, changes in ROWS:
             rows.append(cell(f"{name}{suffix}", tokens, changes))
+            references[f"{name}{suffix}"] = f"albar{suffix}"
 
     setting = worlds.in_world(world, worlds.PRETRAINED)
     return Study(
@@ -45,4 +47,5 @@ def get_study(world: str = "quickstart") -> Study:
         cells=tuple(rows),
         data=setting.command,
         prepare=setting.prepare,
+        reference=references,
     )
