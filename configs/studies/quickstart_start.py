@@ -10,7 +10,7 @@ from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Cell, Study
 from configs import cells, worlds
 
-STEPS = (1000, 2000, 4000, 8000)
+STEPS = (1000, 2000, 4000)
 RATES = (1e-4, 2e-4, 5e-4, 1e-3)
 
 
