@@ -13,7 +13,8 @@ forward pass of the static clip feeds all three terms. For image data, whose cli
 frames, the background image takes its place (Waterbirds, Table 9).
 
 Differences from the released code: the penalty's norm is the paper's by default (`penalty_norm`),
-and under mixing the static clip is a frame of the mixed clip (`static_of`).
+and under mixing the static clip is a frame of the mixed clip (`static_of`). Neither the paper nor
+its code has `penalty_of`, `penalty_scale` and `adversarial_cap`.
 
 Example: `python train.py --config configs/hmdb51.py:albar --config.methods.albar.penalty_weight=5`
 """
@@ -28,6 +29,7 @@ from jaxtyping import Array, Float, Key
 from albar_jax.methods.base import Method
 from albar_jax.methods.input_gradient import Memory
 from albar_jax.methods.losses import cross_entropy, valid_mean
+from albar_jax.methods.penalty_directions import PenaltyOf
 from albar_jax.methods.static_clips import OWN_STILL, Frame, min_frames, static_batches
 from albar_jax.methods.static_terms import NORMS, StaticTerms, TermOptions, static_terms
 from albar_jax.schema.fields import Count, Limit, NonNegative, checked
@@ -45,6 +47,8 @@ def make(
     static_frames: Count | None = None,
     memory: Memory = "linearize",
     static_of: Literal["mixed", "clean"] = "mixed",
+    penalty_of: PenaltyOf = "sum",
+    penalty_scale: Literal["clip", "length_free"] = "clip",
 ) -> Method:
     """Returns ALBAR's objective, Eq. 5, a loss.
 
@@ -67,6 +71,15 @@ def make(
         a third more FLOPs in the static clip. The results are equal; see `input_gradient`.
       static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that
         the loss sees, "clean" the clip before mixing with its own label, as in the released code.
+      penalty_of: scalar whose gradient the penalty measures: "sum", the paper's sum of the logits;
+        "random", the product of the logits with a random direction that sums to 0, drawn for each
+        clip and step; "label", the log-probability of the label. The costs are equal. Softmax sees
+        only the last two; see `penalty_directions`. The gradient along "label" is smaller than
+        along the others, for equal weights by about sqrt(number of classes).
+      penalty_scale: "clip", the paper's norm over all frames of the static clip, which is larger
+        for shorter static clips by sqrt(clip frames / static frames); "length_free", the norm of
+        the gradient with respect to the still / sqrt(clip frames), which does not depend on
+        `static_frames` and equals "clip" where all frames have the same gradient.
 
     Raises:
       UserError: an option is out of range.
@@ -76,6 +89,8 @@ def make(
         norm=NORMS[penalty_norm] if penalty_weight else None,
         cap=math.inf if adversarial_cap is None else adversarial_cap,
         memory=memory,
+        penalty_of=penalty_of,
+        length_free=penalty_scale == "length_free",
     )
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
 
@@ -88,7 +103,11 @@ def make(
         total = plain
         terms = StaticTerms(*[jnp.zeros(())] * 3)
         if has_static:
-            terms = static_terms(predict, static_batch(batch, k_frame), k_static, options)
+            static = static_batch(batch, k_frame)
+            # Folded in, so that the other keys do not depend on it.
+            k_draw = jax.random.fold_in(key, 3)
+            num_frames = batch.video.shape[1]
+            terms = static_terms(predict, static, k_static, options, num_frames, k_draw)
             total = (
                 plain
                 + adv_weight * terms.adversarial

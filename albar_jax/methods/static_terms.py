@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
@@ -12,9 +13,11 @@ from albar_jax.methods.input_gradient import (
     Norm,
     clip_norm,
     column_norm,
+    length_free,
     logits_and_input_gradient_norm,
 )
 from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
+from albar_jax.methods.penalty_directions import PenaltyOf, direction_of
 from albar_jax.types import Batch, Predict
 
 NORMS = {"clip": clip_norm, "column": column_norm}
@@ -42,15 +45,24 @@ class TermOptions:
       norm: norm of Eq. 4; without one, Eq. 4 is 0 and costs nothing.
       cap: upper limit of each clip's cross-entropy in Eq. 2, in nats.
       memory: schedule of the penalty's passes.
+      penalty_of: direction in the space of the logits whose gradient Eq. 4 measures.
+      length_free: whether Eq. 4 is independent of the length of the static clip.
     """
 
     norm: Norm | None
     cap: float = math.inf
     memory: Memory = "linearize"
+    penalty_of: PenaltyOf = "sum"
+    length_free: bool = False
 
 
 def static_terms(
-    predict: Predict, static: Batch, key: Key[Array, ""] | None, options: TermOptions
+    predict: Predict,
+    static: Batch,
+    key: Key[Array, ""] | None,
+    options: TermOptions,
+    num_frames: int,
+    draw_key: Key[Array, ""],
 ) -> StaticTerms:
     """Returns Eq. 2, 3 and 4 from one forward pass of the static clips.
 
@@ -59,13 +71,18 @@ def static_terms(
       static: batch whose `video` holds the static clips.
       key: random key of dropout and stochastic depth.
       options: how the terms are computed.
+      num_frames: number of frames of the moving clips.
+      draw_key: random key of all draws that the terms make themselves.
     """
     if options.norm is None:
         logits = predict(static.video, key).logits
         penalty = jnp.zeros(static.video.shape[0])
     else:
+        norm = length_free(options.norm, num_frames) if options.length_free else options.norm
+        k_direction = jax.random.fold_in(draw_key, 0)
+        direction = direction_of(options.penalty_of, static.target, k_direction)
         logits, penalty = logits_and_input_gradient_norm(
-            predict, static.video, key, options.norm, options.memory
+            predict, static.video, key, norm, options.memory, direction
         )
 
     adversarial = -jnp.minimum(cross_entropy(logits, static.target), options.cap)

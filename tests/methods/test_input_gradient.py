@@ -15,6 +15,7 @@ from albar_jax.methods.input_gradient import (
     logits_and_input_gradient_norm,
     plain_logits_and_input_gradient_norm,
 )
+from albar_jax.methods.penalty_directions import label_error, sum_of_logits
 from albar_jax.models import VideoSwinConfig, create
 from albar_jax.types import Batch, Outputs
 
@@ -36,11 +37,18 @@ FORMS = {
 }
 
 
-def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
+DIRECTIONS = {
+    "sum": sum_of_logits,
+    "label": label_error(jnp.eye(5)[:3]),
+}
+
+
+def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0, direction="sum"):
     """Returns a loss that gives each logit and each clip's norm a cotangent of its own."""
 
     def loss(predict, video):
-        logits, norms = FORMS[form](predict, video, KEY, norm)
+        chosen = DIRECTIONS[direction]
+        logits, norms = FORMS[form](predict, video, KEY, norm, direction=chosen)
         weights = jnp.arange(1.0, 1 + logits.size).reshape(logits.shape)
         return logits_weight * jnp.sum(
             weights * jax.nn.log_softmax(logits)
@@ -50,11 +58,11 @@ def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
 
 
 @functools.cache
-def swin_gradients(form, norm, dtype="float32", remat="none"):
+def swin_gradients(form, norm, dtype="float32", remat="none", direction="sum"):
     """Returns the gradients of parameters and video of a small Swin with stochastic depth."""
     apply, params = create(dataclasses.replace(SWIN, dtype=dtype, remat=remat), jax.random.key(0))
     video = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 8, 8, 3)), dtype)
-    loss = loss_of(form, norm)
+    loss = loss_of(form, norm, direction=direction)
 
     def of(params, video):
         return loss(lambda video, key: apply(params, video, key), video)
@@ -71,8 +79,8 @@ def worst(got, expected):
 
 
 @functools.cache
-def reverse_over_reverse(norm):
-    return swin_gradients("plain", norm)
+def reverse_over_reverse(norm, direction="sum"):
+    return swin_gradients("plain", norm, direction=direction)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,12 @@ def reverse_over_reverse(norm):
 )
 def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, norm):
     assert worst(swin_gradients(form, norm, remat=remat), reverse_over_reverse(norm)) < 1e-5
+
+
+@pytest.mark.parametrize(("form", "remat"), [("linearize", "none"), ("two_pass", "full")])
+def test_so_it_is_in_a_direction_that_depends_on_the_logits(form, remat):
+    got = swin_gradients(form, clip_norm, remat=remat, direction="label")
+    assert worst(got, reverse_over_reverse(clip_norm, "label")) < 1e-5
 
 
 @pytest.mark.parametrize("form", ["linearize", "two_pass"])
