@@ -199,6 +199,8 @@ def test_every_validation_is_on_stills_too(history, files):
             row[f"validation/{name}"] for name in ("top1", "static_top1", "contrasted")
         )
         assert max(0, moving - still) <= contrasted <= min(moving, 1 - still)
+        for name in ("head_sum", "static_penalty", "static_penalty_label", "static_jacobian"):
+            assert row[f"validation/{name}"] > 0
 
 
 def test_done_runs_are_left_alone(history, files, capsys):

@@ -370,7 +370,8 @@ class EvalConfig:
     )
     static_validation: bool = field(
         False,
-        "Whether to validate also on stills, which shows how the bias develops during training.",
+        "Whether to validate also on stills, which shows how the bias develops during training, "
+        "and what the gradient penalty acts on; see docs/methods.md.",
     )
     attributions: bool = field(
         False,

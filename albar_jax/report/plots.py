@@ -21,6 +21,13 @@ _MAX_SIDE = 112
 _MAX_CELLS = 400
 # Quality of photographs, 1 to 100.
 _WEBP_QUALITY = 85
+# Metrics of the gradient penalty, which a validation on stills logs.
+_PENALTY = (
+    "validation/head_sum",
+    "validation/static_jacobian",
+    "validation/static_penalty",
+    "validation/static_penalty_label",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Panel:
 
 
 def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
-    """Returns a panel for each metric `.../top1` and each `loss/...` in the histories.
+    """Returns a panel for each metric `.../top1`, each `loss/...` and each of the gradient penalty.
 
     All panels have the same axis of steps. A metric that was never finite has no panel.
     """
@@ -78,7 +85,8 @@ def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
         if name.startswith("loss/"):
             losses.append(name)
 
-    return tuple(_panel(name, runs, last_step) for name in top1 + losses)
+    penalty = [name for name in _PENALTY if name in metrics]
+    return tuple(_panel(name, runs, last_step) for name in top1 + losses + penalty)
 
 
 def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) -> Panel:

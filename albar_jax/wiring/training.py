@@ -29,6 +29,7 @@ from albar_jax.wiring.network import (
     optimizer,
     run_length,
 )
+from albar_jax.wiring.penalty_log import penalty_metrics
 from albar_jax.wiring.splits import check_every_class, empty_class_notes, validation_in_words
 from albar_jax.wiring.stream import training_stream
 from albar_jax.wiring.video_feed import VideoFeed
@@ -116,16 +117,27 @@ def _validate_function(
     if videos is None:
         return None
 
-    return functools.partial(_validation, config, predict_videos, videos)
+    measure_stills = None
+    if config.eval.static_validation:
+        measure_stills = penalty_metrics(config, apply, feed, videos)
+    return functools.partial(_validation, config, predict_videos, measure_stills, videos)
 
 
 def _validation(
     config: Config,
     predict_videos: Callable[..., Predictions],
+    measure_stills: Callable[[Params], dict[str, float]] | None,
     videos: Manifest,
     params: Params,
 ) -> Validation:
-    """Returns the accuracies of a validation, with stills if `config.eval.static_validation`.
+    """Returns the metrics of a validation.
+
+    Args:
+      config: config of the experiment.
+      predict_videos: see `predictor`.
+      measure_stills: see `penalty_metrics`; None validates without stills.
+      videos: validation videos.
+      params: weights to validate.
 
     Raises:
       TooFewVideos: more than the allowed share of the videos cannot be read.
@@ -142,10 +154,11 @@ def _validation(
     )
 
     metrics = {BEST_METRIC: top1(moving)}
-    if config.eval.static_validation:
+    if measure_stills is not None:
         stills = predict_videos(params, videos, order="static")
         metrics["validation/static_top1"] = top1(stills)
         metrics["validation/contrasted"] = contrasted(moving, stills).mean
+        metrics |= measure_stills(params)
 
     return Validation(metrics, len(moving), len(videos))
 

@@ -51,6 +51,13 @@ def test_top1_panels_come_first_and_unknown_metrics_are_not_drawn(panels_of):
     assert list(panels_of([record])) == ["validation/top1", "loss/a"]
 
 
+def test_what_the_penalty_acts_on_is_drawn_last(panels_of):
+    names = ("validation/static_jacobian", "validation/head_sum", "loss/a", "validation/contrasted")
+    record = {"step": 1, **dict.fromkeys(names, 0.5)}
+    drawn = ["loss/a", "validation/head_sum", "validation/static_jacobian"]
+    assert list(panels_of([record])) == drawn
+
+
 def test_values_that_are_not_finite_are_left_out(panels_of):
     history = [
         {"step": 0, "loss/a": 1.0, "loss/b": float("nan")},
