@@ -7,13 +7,15 @@ import numpy as np
 from jaxtyping import Float
 
 from albar_jax.toy.motion import Trajectory
-from albar_jax.toy.raster import average_subpixels, fine_coordinates, torus_offset
+from albar_jax.toy.raster import SUBPIXELS, average_subpixels, fine_coordinates, torus_offset
 from albar_jax.toy.shapes import SHAPES, TEXTURES, Plane
 
 Color = tuple[float, float, float]
 
 # In radians, in a world without motions that turn.
 MAX_TILT = 0.25
+# Subpixels to draw at once; each takes about 40 bytes.
+_MOST_SUBPIXELS = 2**21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,19 @@ def render(
       colors: float32 (T, size, size, 3), 0 to 1; meaningful where the mask is not 0.
       mask: share of each pixel that the sprite covers, float32 (T, size, size), 0 to 1.
     """
+    # A few frames at a time, to bound the memory of long clips of large frames.
+    at_once = max(1, _MOST_SUBPIXELS // (size * SUBPIXELS) ** 2)
+    colors, masks = [], []
+    for first in range(0, len(trajectory.x), at_once):
+        part = _render_part(sprite, trajectory[first : first + at_once], size)
+        colors.append(part[0])
+        masks.append(part[1])
+    return np.concatenate(colors), np.concatenate(masks)
+
+
+def _render_part(
+    sprite: Sprite, trajectory: Trajectory, size: int
+) -> tuple[Float[np.ndarray, "t size size 3"], Float[np.ndarray, "t size size"]]:
     u, v = _local_coordinates(sprite, trajectory, size)
     mask = average_subpixels(SHAPES[sprite.family.shape](u, v))
 

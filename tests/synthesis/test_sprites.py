@@ -84,6 +84,24 @@ def test_a_quarter_turn_is_clockwise_and_turns_the_texture_too(texture):
     assert np.abs(mask[0] - quarter).mean() > 0.05
 
 
+def test_a_long_clip_of_large_frames_is_drawn_in_parts_with_the_same_pixels(monkeypatch):
+    sprite = sprites.draw(np.random.default_rng(0), of_shape("zed"))
+    count = 5
+    path = motion.Trajectory(
+        np.linspace(0, 1, count), np.full(count, 0.3), np.full(count, 0.2), np.arange(count) / 9
+    )
+    whole = sprites.render(sprite, path, 32)
+    drawn = []
+    draw = sprites._local_coordinates
+    monkeypatch.setattr(
+        sprites, "_local_coordinates", lambda *a: drawn.append(len(a[1].x)) or draw(*a)
+    )
+    monkeypatch.setattr(sprites, "_MOST_SUBPIXELS", 2 * 128**2)
+    parts = sprites.render(sprite, path, 32)
+    assert drawn == [2, 2, 1]
+    assert all((one == other).all() for one, other in zip(whole, parts, strict=True))
+
+
 def test_textures_are_different_patterns():
     shown = []
     for texture in TEXTURES:
