@@ -28,7 +28,7 @@ from albar_jax.toy import quickstart as world
 from albar_jax.toy.spec import read_spec
 from albar_jax.toy.world_spec import WorldSpec
 from albar_jax.wiring import run_start
-from configs import base, quickstart
+from configs import base, quickstart, recipe
 
 SCRATCH = "scratch"
 PRETRAINED = "pretrained"
@@ -171,4 +171,4 @@ def _set_paper(config: ConfigDict, methods: str) -> None:
     if "albar" in config.methods:
         config.methods.albar = method_options("albar").albar
         if "albar_fast" in methods.split("+"):
-            quickstart.set_fast(config.methods.albar)
+            recipe.set_albar_fast(config)

@@ -13,8 +13,8 @@ forward pass of the static clip feeds all three terms. For image data, whose cli
 frames, the background image takes its place (Waterbirds, Table 9).
 
 Differences from the released code: the penalty's norm is the paper's by default (`penalty_norm`),
-and under mixing the static clip is a frame of the mixed clip (`static_of`). Neither the paper nor
-its code has `penalty_of`, `penalty_scale` and `adversarial_cap`.
+and under mixing the static clip is a frame of the mixed clip (`static_of`). The options
+`adversarial_cap`, `static_frames` and all from `penalty_of` on are ours.
 
 Example: `python train.py --config configs/hmdb51.py:albar --config.methods.albar.penalty_weight=5`
 """
@@ -31,8 +31,14 @@ from albar_jax.methods.input_gradient import Memory
 from albar_jax.methods.losses import cross_entropy, valid_mean
 from albar_jax.methods.penalty_directions import PenaltyOf
 from albar_jax.methods.static_clips import OWN_STILL, Frame, min_frames, static_batches
-from albar_jax.methods.static_terms import NORMS, StaticTerms, TermOptions, static_terms
-from albar_jax.schema.fields import Count, Limit, NonNegative, checked
+from albar_jax.methods.static_terms import (
+    NORMS,
+    Adversarial,
+    StaticTerms,
+    TermOptions,
+    static_terms,
+)
+from albar_jax.schema.fields import Count, Limit, NonNegative, ShareAboveZero, checked
 from albar_jax.types import Batch, Metrics, Predict
 
 
@@ -49,6 +55,10 @@ def make(
     static_of: Literal["mixed", "clean"] = "mixed",
     penalty_of: PenaltyOf = "sum",
     penalty_scale: Literal["clip", "length_free"] = "clip",
+    penalty_share: ShareAboveZero = 1.0,
+    static_noise: NonNegative = 0.0,
+    static_bias: Literal["exact", "folded"] = "exact",
+    adversarial: Adversarial = "cross_entropy",
 ) -> Method:
     """Returns ALBAR's objective, Eq. 5, a loss.
 
@@ -80,6 +90,17 @@ def make(
         for shorter static clips by sqrt(clip frames / static frames); "length_free", the norm of
         the gradient with respect to the still / sqrt(clip frames), which does not depend on
         `static_frames` and equals "clip" where all frames have the same gradient.
+      penalty_share: share of the clips, drawn for each step, that have a penalty, above 0 to 1. The
+        penalty is weighted so that its expectation does not change. The number of clips is rounded
+        up on each device. Networks with batch norm normalize the other clips by themselves.
+      static_noise: standard deviation of Gaussian noise on the still, in units of the normalized
+        pixels, the same in all frames of a static clip. With the entropy term it acts like a
+        penalty, at no cost; see `static_draws.with_noise`.
+      static_bias: position bias of a static clip that is shorter than the clip: "exact", its own,
+        or "folded", which makes it attend like a static clip as long as the clip; see
+        `models.folding`.
+      adversarial: form of Eq. 2: "cross_entropy", the paper's, or "one_minus_p", -log(1 - p_s) of
+        the label. The latter is 0 or more, so it cannot diverge, and needs no cap.
 
     Raises:
       UserError: an option is out of range.
@@ -91,6 +112,10 @@ def make(
         memory=memory,
         penalty_of=penalty_of,
         length_free=penalty_scale == "length_free",
+        noise=static_noise,
+        penalty_share=penalty_share,
+        adversarial=adversarial,
+        folded=static_bias == "folded",
     )
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
 

@@ -39,6 +39,33 @@ def negative_entropy(logits: Float[Array, "b k"]) -> Float[Array, " b"]:
     return jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
 
 
+def unlikelihood(logits: Float[Array, "b k"], target: Float[Array, "b k"]) -> Float[Array, " b"]:
+    """Returns -log(1 - p) of each clip's label, in nats. (Welleck et al., 2020)
+
+    The value is finite for finite logits, also where p rounds to 1. Its gradient with respect to a
+    logit is at most 1, and vanishes with p.
+
+    Args:
+      logits: scores of k classes, at least 2.
+      target: soft labels; each row sums to 1. The value is the mean over the row.
+
+    Example:
+      `unlikelihood(jnp.zeros((1, 8)), jnp.eye(8)[:1])` is `[log(8 / 7)]`.
+    """
+    scores = logits.astype(jnp.float32)
+    log_probs = jax.nn.log_softmax(scores)
+    is_largest = jax.nn.one_hot(jnp.argmax(scores, axis=-1), scores.shape[-1], dtype=bool)
+
+    # Close to 1, the difference 1 - p is rounded. The sum of the other probabilities is not.
+    others = jax.nn.logsumexp(scores, axis=-1, where=~is_largest)
+    log_of_others = others - jax.nn.logsumexp(scores, axis=-1)
+    # The inner `where` keeps the unused branch, and so its gradient, finite.
+    log_of_rest = jnp.log1p(-jnp.exp(jnp.where(is_largest, -1.0, log_probs)))
+    log_not = jnp.where(is_largest, log_of_others[:, None], log_of_rest)
+
+    return -jnp.sum(target * log_not, axis=-1)
+
+
 def valid_mean(values: Float[Array, " b"], valid: Float[Array, " b"]) -> Float[Array, ""]:
     """Returns the mean over the valid clips; 0 if there are none.
 

@@ -1,8 +1,9 @@
 """ALBAR's terms on the static clip, Eq. 2 to 4, from one forward pass."""
 
 import dataclasses
+import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +17,22 @@ from albar_jax.methods.input_gradient import (
     length_free,
     logits_and_input_gradient_norm,
 )
-from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
-from albar_jax.methods.penalty_directions import PenaltyOf, direction_of
+from albar_jax.methods.losses import cross_entropy, negative_entropy, unlikelihood, valid_mean
+from albar_jax.methods.penalty_directions import Logits, PenaltyOf, direction_of
+from albar_jax.methods.static_draws import draw_subset, in_order, with_noise
 from albar_jax.types import Batch, Predict
 
 NORMS = {"clip": clip_norm, "column": column_norm}
+Adversarial = Literal["cross_entropy", "one_minus_p"]
+# Numbers of the draws, folded into their common key.
+_DIRECTION, _NOISE, _SUBSET = range(3)
 
 
 class StaticTerms(NamedTuple):
     """The terms on the static clip, means over the valid clips.
 
     Attributes:
-      adversarial: Eq. 2, at least -cap.
+      adversarial: Eq. 2, at least -cap; 0 or more in its bounded form.
       entropy: Eq. 3, -log k to 0 for k classes.
       penalty: Eq. 4, 0 or more.
     """
@@ -47,6 +52,10 @@ class TermOptions:
       memory: schedule of the penalty's passes.
       penalty_of: direction in the space of the logits whose gradient Eq. 4 measures.
       length_free: whether Eq. 4 is independent of the length of the static clip.
+      noise: standard deviation of the noise on the still.
+      penalty_share: share of the clips that Eq. 4 is computed on.
+      adversarial: form of Eq. 2.
+      folded: whether the static clip stands for a still as long as the moving clips.
     """
 
     norm: Norm | None
@@ -54,6 +63,10 @@ class TermOptions:
     memory: Memory = "linearize"
     penalty_of: PenaltyOf = "sum"
     length_free: bool = False
+    noise: float = 0.0
+    penalty_share: float = 1.0
+    adversarial: Adversarial = "cross_entropy"
+    folded: bool = False
 
 
 def static_terms(
@@ -74,21 +87,67 @@ def static_terms(
       num_frames: number of frames of the moving clips.
       draw_key: random key of all draws that the terms make themselves.
     """
+    if options.folded:
+        predict = functools.partial(predict, stands_for=num_frames)
+    k_noise = jax.random.fold_in(draw_key, _NOISE)
+    static = dataclasses.replace(static, video=with_noise(static.video, options.noise, k_noise))
+
     if options.norm is None:
         logits = predict(static.video, key).logits
         penalty = jnp.zeros(static.video.shape[0])
     else:
         norm = length_free(options.norm, num_frames) if options.length_free else options.norm
-        k_direction = jax.random.fold_in(draw_key, 0)
-        direction = direction_of(options.penalty_of, static.target, k_direction)
-        logits, penalty = logits_and_input_gradient_norm(
-            predict, static.video, key, norm, options.memory, direction
-        )
+        static, logits, penalty = _penalized(predict, static, key, options, norm, draw_key)
 
-    adversarial = -jnp.minimum(cross_entropy(logits, static.target), options.cap)
-    entropy = negative_entropy(logits)
     return StaticTerms(
-        valid_mean(adversarial, static.valid),
-        valid_mean(entropy, static.valid),
+        valid_mean(_adversarial(logits, static.target, options), static.valid),
+        valid_mean(negative_entropy(logits), static.valid),
         valid_mean(penalty, static.valid),
     )
+
+
+def _penalized(
+    predict: Predict,
+    static: Batch,
+    key: Key[Array, ""] | None,
+    options: TermOptions,
+    norm: Norm,
+    draw_key: Key[Array, ""],
+) -> tuple[Batch, Logits, Float[Array, " b"]]:
+    """Computes the logits of all static clips, and the penalty of a share of them.
+
+    Returns:
+      The static clips, with those that have a penalty first. Their logits. Their penalties, 0 for
+      clips without one, and weighted so that the mean over all clips is unbiased.
+    """
+    num_clips = static.video.shape[0]
+    k_subset = jax.random.fold_in(draw_key, _SUBSET)
+    subset = draw_subset(num_clips, options.penalty_share, k_subset)
+    # The whole batch keeps its order, so that a share of 1 compiles to the same program.
+    if subset.size < num_clips:
+        static = in_order(static, subset)
+
+    k_direction = jax.random.fold_in(draw_key, _DIRECTION)
+    direction = direction_of(options.penalty_of, static.target[: subset.size], k_direction)
+    logits, penalty = logits_and_input_gradient_norm(
+        predict, static.video[: subset.size], key, norm, options.memory, direction
+    )
+    if subset.size == num_clips:
+        return static, logits, penalty
+
+    k_rest = None if key is None else jax.random.fold_in(key, 1)
+    rest = predict(static.video[subset.size :], k_rest).logits
+    penalties = jnp.pad(subset.weight * penalty, (0, num_clips - subset.size))
+    return static, jnp.concatenate([logits, rest]), penalties
+
+
+def _adversarial(
+    logits: Logits, target: Float[Array, "b k"], options: TermOptions
+) -> Float[Array, " b"]:
+    loss = cross_entropy(logits, target)
+    if options.adversarial == "cross_entropy":
+        return -jnp.minimum(loss, options.cap)
+
+    # A capped clip has no gradient, as in the other form.
+    value = unlikelihood(logits, target)
+    return jnp.where(loss < options.cap, value, jax.lax.stop_gradient(value))

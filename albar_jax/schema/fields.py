@@ -27,6 +27,7 @@ Positive = Annotated[float, Range(0, above=True)]
 NonNegative = Annotated[float, Range(0)]
 # Probabilities and fractions.
 Share = Annotated[float, Range(0, 1)]
+ShareAboveZero = Annotated[float, Range(0, 1, above=True)]
 # Dropout rates, and decays of moments.
 ShareBelowOne = Annotated[float, Range(0, 1, below=True)]
 Limit = Annotated[float, Range(0, above=True, infinite=True)]
