@@ -29,6 +29,14 @@ OPTIONS = {
         "penalty_of": "random",
         "static_of": "clean",
     },
+    "albar with a cheap static clip": {
+        "penalty_weight": 1.0,
+        "penalty_share": 0.5,
+        "static_frames": 2,
+        "static_bias": "folded",
+        "static_noise": 0.5,
+        "adversarial": "one_minus_p",
+    },
     "be": {"consistency_weight": 1.0, "prob": 0.7},
     "sdn": {"num_scenes": SCENES, "min_person_share": 0.3},
 }
@@ -100,7 +108,9 @@ def step(methods: str, network: str, devices: int, layout: str = "data", steps: 
       The change of the parameters, the metrics, the collectives, the bytes of all parameters and
       of the state on each device, and whether the layout is unchanged.
     """
-    chosen = combine(*(METHODS[name](**options_of(name, methods)) for name in methods.split("+")))
+    chosen = combine(
+        *(METHODS[name.split()[0]](**options_of(name, methods)) for name in methods.split("+"))
+    )
     module, config = NETWORKS[network]
     model = module.create(config, jax.random.key(0))
     apply, weights = with_heads(*model, chosen.heads, jax.random.key(1), config.feature_width)

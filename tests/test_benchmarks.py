@@ -7,7 +7,8 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.wiring.run_plan import Plan
-from benchmarks import features, figures, films, plan_table, plots, reading
+from benchmarks import fast_candidates, features, figures, films, plan_table, plots, reading
+from configs import hmdb51
 
 SIZES = (8, 16, 32, 64)
 
@@ -56,6 +57,19 @@ def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
         np.testing.assert_allclose(
             np.diff(y) / np.diff(x), np.diff(y)[0] / np.diff(x)[0], rtol=0.05
         )
+
+
+def test_a_step_of_albar_fast_costs_at_most_a_quarter_more_than_a_plain_step():
+    """At full size: Video Swin-T on clips of 32 x 224 x 224."""
+    plain, fast = (
+        fast_candidates.count(
+            fast_candidates.traced_step(hmdb51.get_config(tokens)), compiles=False
+        )
+        for tokens in ("ce", "albar_fast")
+    )
+    # The matrix products of a clip, with those that are recomputed.
+    assert plain / fast_candidates.CLIPS == pytest.approx(0.56e12, rel=0.01)
+    assert 1 < fast / plain <= fast_candidates.LIMIT
 
 
 def test_a_file_of_another_program_is_refused_in_one_sentence(tmp_path, capsys):

@@ -20,7 +20,7 @@ from albar_jax.config.describe import markdown
 from albar_jax.errors import UserError
 from albar_jax.parallel import same_launch
 from albar_jax.schema.changes import flatten, without
-from configs import base, custom, hmdb51, kinetics400, quickstart, ucf101
+from configs import base, custom, hmdb51, kinetics400, quickstart, recipe, ucf101
 
 
 def test_method_options_are_the_defaults_of_its_signature():
@@ -105,8 +105,23 @@ def test_the_quickstart_variants_differ_as_they_say():
     assert (long.methods, plain.methods) == ({"ce": {}}, {"ce": {}})
     assert albar.methods["albar"]["adversarial_cap"] == pytest.approx(math.log(8))
     assert albar.methods["albar"]["penalty_weight"] > 0
-    assert fast.methods["albar"]["penalty_weight"] == 0
-    assert fast.methods["albar"]["static_frames"] == 2
+    assert fast.methods["albar"] == albar.methods["albar"] | recipe.ALBAR_FAST
+
+
+@pytest.mark.parametrize("config", [hmdb51, ucf101, kinetics400, custom])
+def test_albar_fast_is_a_token_of_every_config_and_joins_the_others(config):
+    paper = parse(config.get_config("albar"))
+    fast = parse(config.get_config("albar_fast"))
+    assert fast.methods == {"albar": paper.methods["albar"] | recipe.ALBAR_FAST}
+    assert fast.optim == paper.optim
+    assert fast.name == "albar_fast"
+
+    released = parse(config.get_config("released+albar_fast+stillmix"))
+    assert set(released.methods) == {"albar", "stillmix"}
+    assert released.methods["albar"]["entropy_weight"] == 4.25
+    assert recipe.ALBAR_FAST.items() <= released.methods["albar"].items()
+    with pytest.raises(UserError, match="name one of them twice"):
+        config.get_config("albar+albar_fast")
 
 
 @pytest.mark.parametrize(

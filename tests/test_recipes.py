@@ -77,6 +77,7 @@ def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate
     [
         (hmdb51, "albar", 1.25e-05),
         (hmdb51, "ce", 1.25e-05),
+        (hmdb51, "albar_fast", 1.25e-05),
         (hmdb51, "released", 1e-05),
         (hmdb51, "released+ce", 1e-05),
         (hmdb51, "stillmix_recipe", 3.7500000000000003e-05),

@@ -37,6 +37,21 @@ def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
     return base + all_iterations - one_iteration
 
 
+def matrix_flops(traced: jax.stages.Traced) -> float:
+    """Returns the FLOPs of the matrix products and convolutions of a program that is not compiled.
+
+    Counts all iterations of each `scan`, and all branches of a `cond`. The compiler removes some
+    products, and adds the other operations, in all a few percent.
+
+    Args:
+      traced: the traced program.
+    """
+    _, all_iterations = _multiplications(traced.jaxpr)
+
+    # A multiplication and an addition are two FLOPs.
+    return 2.0 * all_iterations
+
+
 def _multiplications(jaxpr: Jaxpr | ClosedJaxpr) -> tuple[int, int]:
     """Returns the number of multiplications in matrix products and convolutions.
 

@@ -14,6 +14,7 @@ from albar_jax.methods.input_gradient import clip_norm, plain_logits_and_input_g
 from albar_jax.methods.losses import cross_entropy, negative_entropy, unlikelihood
 from albar_jax.methods.static_draws import draw_subset, with_noise
 from albar_jax.models import VideoSwinConfig, create
+from albar_jax.profiling.flops import matrix_flops
 from albar_jax.types import Batch, Outputs
 
 KEY = jax.random.key(0)
@@ -110,22 +111,26 @@ def plain_gradient(key, *, stands_for, noise, drawn, weight):
         )
         return jnp.sum(terms * valid) / valid.sum()
 
-    return jax.grad(loss)(params)
+    return jax.jit(jax.grad(loss))(params)
+
+
+@functools.cache
+def expected_gradient():
+    """Returns the gradient of the objective with the options CHEAP, with the documented draws."""
+    draw_key = jax.random.fold_in(KEY, 3)
+    noise = 0.5 * jax.random.normal(jax.random.fold_in(draw_key, 1), (4, 1, 8, 8, 3))
+    subset = draw_subset(4, 0.5, jax.random.fold_in(draw_key, 2))
+    drawn = np.zeros(4)
+    drawn[np.asarray(subset.order[:2])] = 1
+    return plain_gradient(KEY, stands_for=4, noise=noise, drawn=drawn, weight=2)
 
 
 @pytest.mark.parametrize(
     ("memory", "remat"), [("linearize", "none"), ("two_pass", "full"), ("linearize", "dots")]
 )
 def test_gradients_are_those_of_the_objective_written_out(memory, remat):
-    draw_key = jax.random.fold_in(KEY, 3)
-    noise = 0.5 * jax.random.normal(jax.random.fold_in(draw_key, 1), (4, 1, 8, 8, 3))
-    subset = draw_subset(4, 0.5, jax.random.fold_in(draw_key, 2))
-    drawn = np.zeros(4)
-    drawn[np.asarray(subset.order[:2])] = 1
-    expected = plain_gradient(KEY, stands_for=4, noise=noise, drawn=drawn, weight=2)
-
     gradient, _ = step_of(remat=remat, memory=memory, **CHEAP)
-    assert worst(gradient, expected) < 1e-4
+    assert worst(gradient, expected_gradient()) < 1e-4
 
 
 @pytest.mark.parametrize("options", EACH, ids=lambda options: "+".join(options))
@@ -209,14 +214,12 @@ def test_a_share_of_the_penalty_is_unbiased():
 
 
 def test_a_share_of_the_penalty_saves_its_cost():
-    apply, params = network()
-
-    def flops(**options):
+    def cost(**options):
         step, _ = compiled("none", **options)
-        return step.lower(params, make_batch(64), KEY).compile().cost_analysis()["flops"]
+        return matrix_flops(step.trace(network()[1], make_batch(8), KEY))
 
-    whole, half, none = flops(), flops(penalty_share=0.5), flops(penalty_weight=0.0)
-    assert (half - none) / (whole - none) == pytest.approx(0.5, abs=0.05)
+    whole, half, none = cost(), cost(penalty_share=0.5), cost(penalty_weight=0.0)
+    assert (half - none) / (whole - none) == pytest.approx(0.5, abs=0.02)
 
 
 def test_unlikelihood_is_minus_log_of_one_minus_p():
