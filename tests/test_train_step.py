@@ -15,7 +15,13 @@ from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
 from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import Batch, Outputs
 
-METHODS = {"ce": ce.make(), "albar": albar.make(penalty_weight=1.0)}
+METHODS = {
+    "ce": ce.make(),
+    "albar": albar.make(penalty_weight=1.0),
+    "albar, short and bounded": albar.make(
+        penalty_weight=1.0, static_frames=2, adversarial="one_minus_p"
+    ),
+}
 PARAMS = {
     name: np.random.default_rng(1).normal(size=shape).astype(np.float32)
     for name, shape in {"inner": (3, 7), "outer": (7, 5)}.items()
