@@ -176,7 +176,7 @@ OPTIONS = {
     "train": ("config", "config.FIELD", "workdir", "coordinator"),
     "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
     "pretrain": ("config", "config.FIELD"),
-    "study": ("config", "workdir", "seeds", "cell", "list", "table", "set"),
+    "study": ("config", "workdir", "seeds", "report", "cell", "list", "table", "set", "trials"),
     "attribute": ("workdir", "checkpoint", "config", "out", "clips", "method", "baseline", "show"),
     "audit": ("model", "predictions", "out", "config", "videos", "views", "cache", "weights"),
     "prepare": (),

@@ -11,7 +11,10 @@ from albar_jax.errors import UserError
 from albar_jax.terminal import config_changes, flags
 
 EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --seeds 0,1,2
-  albar study --config configs/studies/hmdb51_table1.py --workdir runs/studies --list"""
+  albar study --config configs/studies/hmdb51_table1.py --workdir runs/studies --list
+  albar study --config quickstart_table1 --workdir runs/studies --report
+  albar study --workdir runs/studies --trials
+  albar study --compare runs/studies/* --row albar_fast --row albar --out fast.md"""
 
 
 def add_arguments(parser: flags.Parser) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from albar_jax.evaluation.metrics import Outcomes
 
+# Number of counts that are drawn at once: 32 MB.
+_LARGEST_DRAW = 1 << 22
+
 
 # Every figure asks for the video of every clip.
 @functools.lru_cache(maxsize=1 << 18)
@@ -80,8 +83,15 @@ def replicate_shares(
     # multinomial draw over the distinct columns.
     columns, sizes = unique_columns(np.concatenate([sums, counts]))
     generator = np.random.default_rng(seed)
-    draws = generator.multinomial(num_videos, sizes / num_videos, size=replicates)
-    drawn_sums, drawn_counts = np.split(draws @ columns.T, 2, axis=1)
+    # Floats are multiplied faster than integers, and these are exact.
+    table = columns.T.astype(float)
+    drawn = np.empty((replicates, table.shape[1]))
+    chunk = max(1, _LARGEST_DRAW // len(sizes))
+    for start in range(0, replicates, chunk):
+        size = min(chunk, replicates - start)
+        draws = generator.multinomial(num_videos, sizes / num_videos, size=size)
+        drawn[start : start + size] = draws.astype(float) @ table
+    drawn_sums, drawn_counts = np.split(drawn, 2, axis=1)
 
     # A sample may contain no video of a small set. It then has no share and is skipped later.
     shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)

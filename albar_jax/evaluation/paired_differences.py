@@ -12,7 +12,7 @@ and five seeds and 320 videos, it covered the true difference in at least 95 of 
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import scipy.special
@@ -24,6 +24,8 @@ from albar_jax.evaluation.suites import Row
 
 # Outcomes of a run on each test set.
 Sets = tuple[Outcomes, ...]
+# Reduces the shares of test sets to one figure.
+Reduce = Callable[..., np.ndarray]
 # The expanded levels need many replicates.
 _REPLICATES = 10_000
 _LEVEL = 0.95
@@ -79,82 +81,98 @@ def all_differences(
       video_set_of: for each training seed, what identifies its test videos. Seeds with equal
         values have the same videos; others have their own, even if the ids are the same.
     """
+    # Pairs with the same common seeds share their samples. Usually these are all pairs.
+    pairs_of: dict[tuple[int, ...], list[tuple[ModelSummary, ModelSummary]]] = {}
+    for first, second in itertools.combinations(results.summaries, 2):
+        seeds = tuple(seed for seed in first.seeds if seed in second.seeds)
+        if seeds:
+            pairs_of.setdefault(seeds, []).append((first, second))
+
     differences = []
     for row in results.suite.rows:
-        for first, second in itertools.combinations(results.summaries, 2):
-            difference = _difference(row, first, second, video_set_of)
-            if difference is not None:
-                differences.append(difference)
-
+        for seeds, pairs in pairs_of.items():
+            video_sets = [video_set_of[seed] for seed in seeds]
+            differences += _differences(row, pairs, seeds, video_sets)
     return differences
 
 
-def _difference(
-    row: Row, first: ModelSummary, second: ModelSummary, video_set_of: Mapping[int, Hashable]
-) -> PairedDifference | None:
-    """Returns the difference of two models; None without a common seed or a figure."""
-    seeds = sorted(set(first.seeds) & set(second.seeds))
-    pairs = []
+def _differences(
+    row: Row,
+    pairs: Sequence[tuple[ModelSummary, ModelSummary]],
+    seeds: tuple[int, ...],
+    video_sets: Sequence[Hashable],
+) -> Iterator[PairedDifference]:
+    """Yields the differences of pairs of models that have the same seeds.
+
+    Args:
+      row: the row.
+      pairs: the pairs; models without a figure in the row are skipped.
+      seeds: training seeds.
+      video_sets: what identifies the test videos of each seed.
+    """
+    sets_of = {}
+    for summary in itertools.chain.from_iterable(pairs):
+        sets = _sets_of(row, summary, seeds)
+        if sets is not None:
+            sets_of[summary.name] = sets
+    if not sets_of:
+        return
+
+    place_of = {name: place for place, name in enumerate(sets_of)}
+    samples = sample_means(list(zip(*sets_of.values(), strict=True)), video_sets, row.reduce)
+    for first, second in pairs:
+        if first.name in sets_of and second.name in sets_of:
+            values = []
+            for one, other in zip(sets_of[first.name], sets_of[second.name], strict=True):
+                values.append(_figure(row.reduce, one) - _figure(row.reduce, other))
+            drawn = samples[:, place_of[first.name]] - samples[:, place_of[second.name]]
+            low, high = interval(drawn, len(seeds))
+            value, ends = 100 * float(np.mean(values)), (100 * low, 100 * high)
+            yield PairedDifference(first.name, second.name, row.name, value, ends, seeds)
+
+
+def _sets_of(row: Row, summary: ModelSummary, seeds: Sequence[int]) -> list[Sets] | None:
+    """Returns the outcomes of a model with each seed; None if a run lacks a task."""
+    sets = []
     for seed in seeds:
-        sets = _sets_of(row, first, seed), _sets_of(row, second, seed)
-        if sets[0] is None or sets[1] is None:
+        outcomes = row.outcomes(summary.runs[summary.seeds.index(seed)].predictions)
+        if outcomes is None:
             return None
-        pairs.append((sets[0], sets[1]))
-    if not pairs:
-        return None
-
-    # The figure itself is the mean over seeds, not a mean over samples.
-    values = []
-    for one, other in pairs:
-        values.append(_figure(row.reduce, one) - _figure(row.reduce, other))
-    low, high = paired_interval(
-        pairs, [video_set_of[seed] for seed in seeds], reduce=row.reduce, replicates=_REPLICATES
-    )
-    return PairedDifference(
-        first.name,
-        second.name,
-        row.name,
-        100 * float(np.mean(values)),
-        (100 * low, 100 * high),
-        tuple(seeds),
-    )
+        sets.append(outcomes)
+    return sets
 
 
-def _sets_of(row: Row, summary: ModelSummary, seed: int) -> Sets | None:
-    return row.outcomes(summary.runs[summary.seeds.index(seed)].predictions)
-
-
-def _figure(reduce: Callable[..., np.ndarray], sets: Sets) -> float:
+def _figure(reduce: Reduce, sets: Sets) -> float:
     return float(reduce([of_set.mean for of_set in sets]))
 
 
-def paired_interval(
-    pairs: Sequence[tuple[Sets, Sets]],
+def sample_means(
+    runs: Sequence[Sequence[Sets]],
     video_sets: Sequence[Hashable],
+    reduce: Reduce = np.mean,
     *,
-    reduce: Callable[..., np.ndarray] = np.mean,
     replicates: int = _REPLICATES,
     seed: int = 0,
-) -> tuple[float, float]:
-    """Returns the 95 % interval of the mean difference of two models over training seeds.
+) -> np.ndarray:
+    """Draws training seeds and source videos, and returns the mean of each model in each sample.
 
     Args:
-      pairs: for each of N seeds, the outcomes of both models on each test set.
+      runs: outcomes on each test set, [seed][model], for N seeds and M models.
       video_sets: N values; seeds with equal values have the same test videos.
       reduce: reduction of the shares over test sets.
-      replicates: number of bootstrap samples.
-      seed: random seed of the bootstrap; the same seed gives the same interval.
+      replicates: number of bootstrap samples, S.
+      seed: random seed of the bootstrap; the same seed gives the same samples.
 
     Returns:
-      (low, high), -1 to 1.
+      float64 (S, M), 0 to 1.
     """
-    num_seeds = len(pairs)
+    num_seeds = len(runs)
     # Each sample has N places, and a seed for each place.
     drawn = np.random.default_rng(seed).integers(num_seeds, size=(replicates, num_seeds))
-    differences = np.empty(drawn.shape)
+    figures = np.empty((*drawn.shape, len(runs[0])))
     for number, video_set in enumerate(dict.fromkeys(video_sets)):
         members = [place for place, other in enumerate(video_sets) if other == video_set]
-        of_members = [pairs[place] for place in members]
+        of_members = [runs[place] for place in members]
         places = np.nonzero(np.isin(drawn, members))
         if len(members) == 1:
             # A seed with its own videos is drawn anew at each place.
@@ -162,25 +180,29 @@ def paired_interval(
         else:
             sample = _replicates(of_members, reduce, replicates, seed + number)
             values = sample[places[0], np.searchsorted(members, drawn[places])]
-        differences[places] = values
+        figures[places] = values
 
-    tail = _tail(num_seeds)
-    return bootstrap.quantiles(differences.mean(axis=1), level=1 - 2 * tail)
+    return figures.mean(axis=1)
 
 
 def _replicates(
-    pairs: Sequence[tuple[Sets, Sets]],
-    reduce: Callable[..., np.ndarray],
-    replicates: int,
-    seed: int,
+    runs: Sequence[Sequence[Sets]], reduce: Reduce, replicates: int, seed: int
 ) -> np.ndarray:
-    """Draws source videos and returns the difference of each pair in each sample, (S, pairs)."""
-    # Both models of all pairs are scored on the same drawn videos.
-    runs = list(itertools.chain.from_iterable(pairs))
-    sets = list(zip(*runs, strict=True))
+    """Draws source videos and returns the figure of each run in each sample, (S, seeds, models)."""
+    # All models are scored on the same drawn videos.
+    sets = list(zip(*itertools.chain.from_iterable(runs), strict=True))
     shares = bootstrap.replicate_shares(sets, replicates=replicates, seed=seed)
-    figures = reduce(shares, axis=2).reshape(replicates, len(pairs), 2)
-    return figures[..., 0] - figures[..., 1]
+    return reduce(shares, axis=2).reshape(replicates, len(runs), -1)
+
+
+def interval(samples: np.ndarray, num_seeds: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a figure from its samples, float (S,).
+
+    Args:
+      samples: the figure in each bootstrap sample.
+      num_seeds: number of training seeds that were drawn from.
+    """
+    return bootstrap.quantiles(samples, level=1 - 2 * _tail(num_seeds))
 
 
 def _tail(num_seeds: int) -> float:

@@ -74,3 +74,12 @@ def test_source_video_removes_only_the_number_of_a_copy():
     assert bootstrap.source_video("jump__high") == "jump__high"
     assert bootstrap.source_video("jump_7") == "jump_7"
     assert bootstrap.source_video("__7") == "__7"
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
+    generator = np.random.default_rng(0)
+    ids = tuple(f"v{number}" for number in range(50))
+    sets = [[Outcomes(ids, generator.random(50) < 0.5) for _ in range(8)]]
+    at_once = bootstrap.replicate_shares(sets, replicates=100)
+    monkeypatch.setattr(bootstrap, "_LARGEST_DRAW", 7 * 50)
+    np.testing.assert_array_equal(bootstrap.replicate_shares(sets, replicates=100), at_once)

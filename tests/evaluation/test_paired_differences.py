@@ -6,7 +6,7 @@ import scipy.stats
 
 from albar_jax.evaluation import paired_differences, results
 from albar_jax.evaluation.metrics import Outcomes
-from albar_jax.evaluation.paired_differences import paired_interval
+from albar_jax.evaluation.paired_differences import interval, sample_means
 from albar_jax.evaluation.rank_correlation import spearman, with_published
 from albar_jax.evaluation.suites import SUITES, Published
 
@@ -25,6 +25,11 @@ def shares(first, second, count=200):
     """A pair of models with these shares of hits on the same videos, independent of each other."""
     generator = np.random.default_rng(0)
     return pair(generator.random(count) < first, generator.random(count) < second)
+
+
+def paired_interval(pairs, video_sets, **more):
+    samples = sample_means(pairs, list(video_sets), **more)
+    return interval(samples[:, 0] - samples[:, 1], len(pairs))
 
 
 def test_what_is_hard_for_both_models_cancels():
