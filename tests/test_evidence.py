@@ -40,7 +40,8 @@ def test_what_is_no_list_of_different_numbers_is_one_sentence(text):
 
 
 def test_the_seeds_of_a_command_line_are_checked_before_any_work(tmp_path, capsys):
-    command = ["study", "--config=quickstart_table1", f"--workdir={tmp_path / 'work'}"]
+    # If the check were missing, --list would print the runs instead of training them.
+    command = ["study", "--config=quickstart_table1", f"--workdir={tmp_path / 'work'}", "--list"]
     assert cli.run([*command, "--seeds=2,10"]) == 2
     assert "seed 10 is for reports and seed 2 for choices" in capsys.readouterr().err
     assert cli.run([*command, "--seeds=0,1", "--report"]) == 2

@@ -123,6 +123,7 @@ def compared(make_run):
             runs.append(make_run("ce", seed, iid=[1, 0, 0, 0], **others))
             runs.append(make_run("albar", seed, iid=good, **others))
         runs.append(make_run("albar", 12, iid=[0, 0, 0, 0], **others))
+        runs.append(make_run("ce", 9, iid=[1, 1, 1, 1], **others))
         return paired_differences.all_differences(
             results.summarise(SUITES["quickstart"], runs), video_set_of
         )
@@ -131,7 +132,7 @@ def compared(make_run):
 
 
 def test_a_difference_is_of_the_common_seeds_in_points(compared):
-    found = {one.row: one for one in compared({10: "a", 11: "b", 12: "c"})}
+    found = {one.row: one for one in compared({9: "d", 10: "a", 11: "b", 12: "c"})}
     iid = found["iid"]
     assert (iid.first, iid.second, iid.seeds) == ("ce", "albar", (10, 11))
     assert iid.value == pytest.approx(-62.5)  # -75 and -50
