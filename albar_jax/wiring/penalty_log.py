@@ -16,7 +16,7 @@ from albar_jax.wiring.video_feed import VideoFeed
 from albar_jax.wiring.videos import loading, views
 
 # About this many clips are measured, evenly spread over the validation videos.
-_CLIPS = 48
+_CLIPS = 24
 
 
 def penalty_metrics(
