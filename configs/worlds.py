@@ -94,7 +94,7 @@ class Setting:
         if "sdn" in config.methods:
             config.methods.sdn.num_scenes = spec.num_scenes
         if "albar" in config.methods:
-            config.methods.albar.adversarial_cap = math.log(len(spec.classes))
+            config.methods.albar.adversarial_cap = chance(self)
 
         config.name = "_".join([spec.name, methods])
         if self.start:
@@ -159,6 +159,11 @@ def get_start(world: str = START_WORLD, steps: int = START_STEPS) -> Start:
     }
     cell = Cell("start", setting.config, base.get_config, "ce", changes)
     return Start(cell, setting.prepare)
+
+
+def chance(setting: Setting) -> float:
+    """Returns the cross-entropy of a uniform prediction in a world, in nats."""
+    return math.log(len(setting.spec.classes))
 
 
 def _set_paper(config: ConfigDict, methods: str) -> None:
