@@ -28,14 +28,9 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     """Returns the config of the methods in `tokens`; ALBAR uses the backgrounds as static clips.
 
     Raises:
-      UserError: `tokens` names a recipe, because recipes are for videos.
+      UserError: `tokens` names a recipe or a variant, because these are for videos.
     """
-    if recipes := sorted(set(recipe.RECIPES) & set(tokens.split("+"))):
-        raise UserError(
-            f"the recipe {recipes[0]} is for videos; name methods alone, as in "
-            "configs/waterbirds.py:ce"
-        )
-
+    refuse_recipes(tokens, "waterbirds")
     config = base.get_config()
     config.init = "torchvision:resnet18"
     config.model.preset = "resnet18"
@@ -56,6 +51,28 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.optim.weight_decay = 1e-4
     config.train.epochs = 300.0
     return config
+
+
+def refuse_recipes(tokens: str, name: str) -> None:
+    """Raises UserError if tokens name a recipe or a variant, which are for videos.
+
+    Args:
+      tokens: tokens of the config.
+      name: name of the config.
+    """
+    names = set(tokens.split("+"))
+    if recipes := sorted(names & set(recipe.RECIPES)):
+        raise UserError(
+            f"the recipe {recipes[0]} is for videos; name methods alone, as in configs/{name}.py:ce"
+        )
+
+    # Its static clip has fewer frames than a clip.
+    if variants := sorted(names & set(recipe.VARIANTS)):
+        method = recipe.VARIANTS[variants[0]]
+        raise UserError(
+            f"{variants[0]} is for videos, because an image has no frames to leave out; name "
+            f"{method}, as in configs/{name}.py:{method}"
+        )
 
 
 def pictures(config: ConfigDict) -> None:

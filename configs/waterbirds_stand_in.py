@@ -17,7 +17,12 @@ BATCH_SIZE = 64
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """Returns the config of a small ResNet from scratch with the methods in `tokens`."""
+    """Returns the config of a small ResNet from scratch with the methods in `tokens`.
+
+    Raises:
+      UserError: `tokens` names a recipe or a variant, because these are for videos.
+    """
+    waterbirds.refuse_recipes(tokens, "waterbirds_stand_in")
     config = base.get_config()
     config.init = ""
     config.batch_size = BATCH_SIZE

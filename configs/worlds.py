@@ -100,7 +100,9 @@ class Setting:
         if self.start:
             config.name += f"_{PRETRAINED}"
             config.init = str(self.start.weights)
-            _set_paper(config, methods)
+            _set_paper(config)
+        if "albar_fast" in methods.split("+"):
+            recipe.set_albar_fast(config)
         return config
 
     def prepare(self, config: ConfigDict) -> None:
@@ -166,7 +168,7 @@ def chance(setting: Setting) -> float:
     return math.log(len(setting.spec.classes))
 
 
-def _set_paper(config: ConfigDict, methods: str) -> None:
+def _set_paper(config: ConfigDict) -> None:
     """Replaces the recipe of the quickstart by the paper's."""
     usual = base.get_config().optim
     config.optim.peak_lr = PEAK_LR
@@ -175,5 +177,3 @@ def _set_paper(config: ConfigDict, methods: str) -> None:
 
     if "albar" in config.methods:
         config.methods.albar = method_options("albar").albar
-        if "albar_fast" in methods.split("+"):
-            recipe.set_albar_fast(config)

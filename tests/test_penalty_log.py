@@ -1,5 +1,6 @@
 """Claims about what a validation on stills logs of the gradient penalty."""
 
+import dataclasses
 import math
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.methods.pixels import normalise
+from albar_jax.models import PRESETS, create
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.train.penalty_step import make_penalty_step
 from albar_jax.types import Batch, Outputs
@@ -92,6 +94,24 @@ def test_only_valid_clips_count_and_clips_keep_their_directions_in_any_batch():
 
     for got, expected in zip(step(PARAMS, invalid), step(PARAMS, alone), strict=True):
         assert got == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_network_with_batch_norm_is_measured_clip_by_clip():
+    """Its running statistics normalize, so that no clip has a part in the gradient of another."""
+    network, weights = create(PRESETS["resnet_micro"], jax.random.key(0))
+    rng = np.random.default_rng(1)
+    clips = jnp.asarray(rng.integers(256, size=(4, 1, 16, 16, 3), dtype=np.uint8))
+    targets = jnp.eye(weights["head"]["kernel"].shape[1])[:4]
+    batch = Batch(clips, targets, jnp.ones(4), jnp.arange(4))
+    step = make_penalty_step(network, data_mesh())
+
+    alone = [step(weights, dataclasses.replace(batch, valid=row)) for row in jnp.eye(4)]
+    other = dataclasses.replace(batch, video=clips.at[1:].set(0), valid=jnp.eye(4)[0])
+    assert step(weights, other).of_sum == pytest.approx(float(alone[0].of_sum), rel=1e-5)
+    together = step(weights, batch)
+    for number, name in enumerate(together._fields[:-1]):
+        total = sum(float(sums[number]) for sums in alone)
+        assert together[number] == pytest.approx(total, rel=1e-5), name
 
 
 def test_other_weights_and_clips_compile_nothing():

@@ -162,6 +162,13 @@ def test_the_recipe_of_stillmix_is_refused_where_it_has_none(config):
         config.get_config("stillmix_recipe+ce")
 
 
+@pytest.mark.parametrize("config", [waterbirds, waterbirds_stand_in])
+@pytest.mark.parametrize("token", ["albar_fast", "released"])
+def test_what_is_for_videos_is_refused_for_images(config, token):
+    with pytest.raises(UserError, match=rf"{token} is for videos.* configs/{config.__name__[8:]}"):
+        config.get_config(token)
+
+
 def test_the_released_code_takes_stills_of_clean_clips_and_the_paper_of_mixed_ones():
     assert hmdb51.get_config("released+stillmix").methods.albar.static_of == "clean"
     assert hmdb51.get_config("stillmix+albar").methods.albar.static_of == "mixed"

@@ -12,7 +12,7 @@ from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.studies import list_runs
 from albar_jax.toy.spec import read_spec, shipped
 from albar_jax.wiring import run_study, study_request, study_start
-from configs import hmdb51, quickstart, worlds
+from configs import hmdb51, quickstart, recipe, worlds
 from configs.studies import world as world_study
 from tests.conftest import tiny_changes
 
@@ -87,6 +87,16 @@ def test_the_fast_recipe_stays_fast_from_the_pretrained_start():
         fast.penalty_weight,
     )
     assert albar.adversarial_cap is None
+
+
+@pytest.mark.parametrize("start", worlds.STARTS)
+def test_no_other_part_of_a_recipe_changes_the_fast_one(start, monkeypatch):
+    # Whatever is chosen; the start and the world set these for `albar`.
+    chosen = recipe.ALBAR_FAST | {"adversarial_cap": 1.5, "frame": "last"}
+    monkeypatch.setattr(recipe, "ALBAR_FAST", chosen)
+
+    albar = parse(worlds.get_config(f"mild/albar_fast/{start}")).methods["albar"]
+    assert chosen.items() <= albar.items()
 
 
 def test_another_specification_is_another_world_and_another_run(own, tmp_path):

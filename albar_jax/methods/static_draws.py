@@ -20,7 +20,8 @@ def with_noise(video: Video, sd: float, key: Key[Array, ""]) -> Video:
 
     All frames get the same picture, so that the clip stays static. Near a uniform prediction, the
     expected negative entropy then grows by sd^2 / (2 k) times the squared Frobenius norm of the
-    Jacobian of the k centered logits. So the entropy term penalizes this Jacobian. (Bishop, 1995)
+    Jacobian of the k centered logits with respect to the still. So the entropy term penalizes this
+    Jacobian. (Bishop, 1995)
 
     Args:
       video: normalized static clips.

@@ -55,7 +55,8 @@ class TermOptions:
       noise: standard deviation of the noise on the still.
       penalty_share: share of the clips that Eq. 4 is computed on.
       adversarial: form of Eq. 2.
-      folded: whether the static clip stands for a still as long as the moving clips.
+      folded: whether a static clip that is shorter than the moving clips stands for a still as
+        long as these.
     """
 
     norm: Norm | None
@@ -87,7 +88,8 @@ def static_terms(
       num_frames: number of frames of the moving clips.
       draw_key: random key of all draws that the terms make themselves.
     """
-    if options.folded:
+    # A static clip of all frames has the whole bias; folded, its attention would cost more.
+    if options.folded and static.video.shape[1] < num_frames:
         predict = functools.partial(predict, stands_for=num_frames)
     k_noise = jax.random.fold_in(draw_key, _NOISE)
     static = dataclasses.replace(static, video=with_noise(static.video, options.noise, k_noise))

@@ -15,7 +15,7 @@ from albar_jax.types import Apply, Params
 from albar_jax.wiring.video_feed import VideoFeed
 from albar_jax.wiring.videos import loading, views
 
-# About this many clips are measured, evenly spread over the validation videos.
+# About this many clips are measured, or a microbatch if it is larger.
 _CLIPS = 24
 
 

@@ -37,6 +37,8 @@ CHEAP = {
     "adversarial": "one_minus_p",
 }
 EACH = [{name: value} for name, value in CHEAP.items()] + [CHEAP]
+# Folding is for static clips that are shorter than a clip.
+EACH[list(CHEAP).index("static_bias")]["static_frames"] = 2
 
 
 def make_batch(num_clips=4, size=8):
@@ -153,7 +155,31 @@ def test_only_the_static_clip_stands_for_a_longer_one():
 
     albar.make(static_frames=2, static_bias="folded").loss(spy, make_batch(), KEY)
     albar.make(static_frames=2, penalty_weight=0.0).loss(spy, make_batch(), KEY)
-    assert seen == [(4, None), (2, 4), (4, None), (2, None)]
+    # A static clip of all frames is not folded.
+    albar.make(static_bias="folded", penalty_weight=0.0).loss(spy, make_batch(), KEY)
+    assert seen == [(4, None), (2, 4), (4, None), (2, None), (4, None), (4, None)]
+
+
+def test_images_have_a_penalty_too():
+    """Clips of one frame, whose static clip is another image."""
+    stills = make_batch().video[:, 1]
+    batch = dataclasses.replace(make_batch(), video=make_batch().video[:, :1], still=stills)
+
+    def network(video, key, stands_for=None):
+        return Outputs(jnp.tanh(video).mean((1, 2, 3)) @ jnp.eye(3, NUM_CLASSES), video)
+
+    def penalty(**options):
+        method = albar.make(frame="still", **options)
+        return float(method.loss(network, batch, KEY)[1]["loss/gradient_penalty"])
+
+    # Each logit is the mean over the 64 pixels of one color.
+    slope = (1 - np.tanh(np.asarray(stills)) ** 2) / 64
+    expected = np.sqrt(np.square(slope).sum((1, 2, 3)))[np.asarray(batch.valid) > 0].mean()
+    assert penalty() == pytest.approx(expected, rel=1e-5)
+    assert penalty(penalty_scale="length_free") == pytest.approx(expected, rel=1e-5)
+    for changes in ({"penalty_of": "label"}, {"penalty_of": "random"}, {"static_noise": 0.5}):
+        for share in (0.5, 1.0):
+            assert 0 < penalty(penalty_share=share, **changes) < np.inf
 
 
 def test_noise_is_one_picture_for_each_still():
