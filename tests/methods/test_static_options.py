@@ -34,6 +34,7 @@ CHEAP = {
     "static_bias": "folded",
     "static_noise": 0.5,
     "penalty_share": 0.5,
+    "penalty_scale": "length_free",
     "adversarial": "one_minus_p",
 }
 EACH = [{name: value} for name, value in CHEAP.items()] + [CHEAP]
@@ -99,12 +100,15 @@ def plain_gradient(key, *, stands_for, noise, drawn, weight):
     valid = np.asarray(batch.valid)
     still = jnp.repeat(batch.video[:, 2:3] + noise, 2, axis=1)
 
+    def of_image(gradient):
+        return clip_norm(gradient.sum(1, keepdims=True)) / np.sqrt(stands_for)
+
     def loss(params):
         def predict(video, key):
             return apply(params, video, key, stands_for=stands_for)
 
         moving = cross_entropy(apply(params, batch.video, key).logits, batch.target)
-        logits, penalty = plain_logits_and_input_gradient_norm(predict, still, k_static, clip_norm)
+        logits, penalty = plain_logits_and_input_gradient_norm(predict, still, k_static, of_image)
         terms = (
             moving
             + unlikelihood(logits, batch.target)
