@@ -17,6 +17,7 @@ configs/quickstart.py. START is one of
 import dataclasses
 import functools
 import math
+import re
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -24,6 +25,7 @@ from ml_collections import ConfigDict
 from albar_jax.config import method_options
 from albar_jax.errors import UserError
 from albar_jax.studies import Cell, Start
+from albar_jax.terminal.escapes import shell_line
 from albar_jax.toy import quickstart as world
 from albar_jax.toy.spec import read_spec
 from albar_jax.toy.world_spec import WorldSpec
@@ -39,6 +41,8 @@ START_STEPS = 4000
 # Peak learning rate from the pretrained start, at the batch of configs/quickstart.py. The paper's
 # is 1.25e-5 for 17,850 steps. This one has about the same product with its number of steps.
 PEAK_LR = 5e-4
+# Number of characters of a world's name in the name of its folder.
+_LONGEST_NAME = 80
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +57,8 @@ class Setting:
     world: str = "quickstart"
     start: Start | None = None
 
-    @property
+    # Read once: a file that is edited while a study runs must not change the videos of later seeds.
+    @functools.cached_property
     def spec(self) -> WorldSpec:
         """The specification of the world."""
         return read_spec(self.world)
@@ -69,12 +74,15 @@ class Setting:
         # The quickstart is older than specifications.
         if spec == read_spec("quickstart"):
             return "data/quickstart_seed{seed}"
-        return f"data/{spec.name}_{spec.digest}_seed{{seed}}"
+        # The digest tells files apart whose names differ in unusual characters only.
+        name = re.sub(r"[^\w.+-]+", "_", spec.name)[:_LONGEST_NAME]
+        return f"data/{name}_{spec.digest}_seed{{seed}}"
 
     @property
     def command(self) -> str:
         """The command that makes the videos of seed 0."""
-        return f"albar toy world {self.world} --out {self.folder.format(seed=0)} --seed 0"
+        folder = self.folder.replace("{seed}", "0")
+        return shell_line(["albar", "toy", "world", self.world, "--out", folder, "--seed", "0"])
 
     @property
     def suffix(self) -> str:

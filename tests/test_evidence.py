@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from albar_jax import cli
+from albar_jax.config import config_files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.paired_differences import PairedDifference
 from albar_jax.evaluation.predictions import Predictions
@@ -49,10 +50,14 @@ def test_the_seeds_of_a_command_line_are_checked_before_any_work(tmp_path, capsy
     assert not (tmp_path / "work").exists()
 
 
-def test_a_report_needs_committed_code():
-    study_origin.check_committed("a15be09")
+def test_a_report_needs_committed_code(tmp_path):
+    shipped = config_files.find("world", "studies")
+    study_origin.check_committed("a15be09", shipped)
     with pytest.raises(UserError, match="uncommitted changes; commit them"):
-        study_origin.check_committed("a15be09+")
+        study_origin.check_committed("a15be09+", shipped)
+    # The current folder may be another checkout.
+    with pytest.raises(UserError, match="world.py is not in .*, whose commit the table would name"):
+        study_origin.check_committed("a15be09", tmp_path / "configs/studies/world.py")
 
 
 def test_a_table_states_which_seeds_of_a_report_are_missing():
@@ -121,6 +126,14 @@ def test_the_page_of_trials_has_a_line_for_each_recipe_and_purpose():
     assert "All recipes: optim.b1=0.5." in page
 
 
+def test_a_run_that_was_deleted_and_began_again_keeps_its_figures():
+    begun = {"steps": 0, "cost_plain_steps": None}
+    record = [trial(seed=0), trial(seed=1), trial("begun", 1, **begun), trial("begun", 2, **begun)]
+    page = trials_table.page(record, "albar study --trials", "abc")
+    seeds_of_runs = "0, 1 (unfinished, finished before), 2 (unfinished)"
+    assert f" | {seeds_of_runs} | 400 | 1237 | 50.5 ± 0.7 | " in page
+
+
 ANSWERS = Predictions(("clip",), np.array([0]), np.array([[0.9, 0.1]]))
 
 
@@ -141,6 +154,13 @@ def test_a_row_of_another_cost_is_marked_and_a_sentence_says_so():
     results = models((400, 1.0), (402, 1.005), (1237, 3.0925))
     assert costs_of(results) == ["400", "402", "1237 (× 3.09)"]
     assert "Compute is not equal in this table: × is the cost" in tables.markdown(results)
+
+
+def test_a_cost_that_is_not_known_is_not_called_equal():
+    known = tables.markdown(models((400, 1.0), (400, 1.0), (1237, 3.0925)))
+    assert "A row without × has the cost of the reference row." in known
+    unknown = tables.markdown(models((400, 1.0), (None, None), (1237, 3.0925)))
+    assert "has the cost of the reference row, or its cost is not known." in unknown
 
 
 def test_equal_costs_need_no_sentence():
@@ -174,12 +194,13 @@ def test_differences_are_shown_towards_the_reference():
 def table(tmp_path):
     """Writes the table of a world; returns its folder."""
 
-    def make(name, figures, **more):
+    def make(name, figures, seeds_of=None, **more):
         written = []
         for row, figure in figures.items():
             rows = {"contrasted": figure, "scufo": figure}
             sds = {"contrasted": 2.0, "scufo": 2.0}
-            written.append({"name": row, "rows": rows, "sd": sds, "cost_plain_steps": 400})
+            model = {"name": row, "rows": rows, "sd": sds, "cost_plain_steps": 400}
+            written.append({**model, "seeds": (seeds_of or {}).get(row, [10, 11])})
 
         pair = dict(zip(("first", "second"), figures, strict=True))
         difference = {"row": "contrasted", **pair, "difference": 1, "interval": [-1, 2]}
@@ -227,7 +248,7 @@ def test_worlds_are_counted_in_which_a_row_is_as_good_or_better_by_a_margin(tabl
         ["yes", "yes |"],
         ["–", "– |"],
     ]
-    assert "trained at commit abc" in page
+    assert "tested at commit abc" in page
 
 
 def test_a_lower_figure_is_better_where_the_goal_is_down(table, tmp_path):
@@ -245,6 +266,25 @@ def test_the_orders_of_two_tables_are_set_side_by_side(table, tmp_path):
     page = compare(tmp_path, *folders)
     assert "| scratch | 10, 11 (reports) | +0.50 | – |" in page
     assert "| pretrained | 10, 11 (reports) | +0.93 | – |" in page
+
+
+def test_rows_of_different_seeds_are_named(table, tmp_path):
+    rows = {"albar": 80.0, "fast": 78.0}
+    folders = [table("mild", rows), table("long", rows, seeds_of={"fast": [10]})]
+    page = compare(tmp_path, *folders, "--row=fast", "--row=albar")
+    assert "long is not finished: fast has the seeds 10, albar 10, 11." in page
+    assert "mild is not finished" not in page
+
+
+def test_tables_of_both_kinds_of_seeds_and_a_table_given_twice_are_refused(table, tmp_path, capsys):
+    rows = {"albar": 80.0, "fast": 78.0}
+    mild, choices = table("mild", rows), table("long", rows, purpose="choices")
+    for words in ([], ["--row=fast", "--row=albar"]):
+        command = ["study", f"--out={tmp_path / 'out.md'}", *words, "--compare", mild]
+        assert cli.run([*command, choices]) == 2
+        assert "has seeds for reports and" in capsys.readouterr().err
+        assert cli.run([*command, f"{mild}/results.json"]) == 2
+        assert "mild/results.json twice; leave one out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

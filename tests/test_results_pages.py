@@ -22,7 +22,7 @@ NOT_YET_REDONE = {
     "waterbirds_stand_in.md",
 }
 COMMAND = re.compile(r"\b(?:albar|python) (?:study|train|evaluate)(?:\.py)? --")
-COMMIT = re.compile(r"\bcommit [0-9a-f]{7,}(?P<changed>\+?)")
+COMMITS = re.compile(r"\bcommit (?P<commits>[0-9a-f]{7,}\+?(?:, [0-9a-f]{7,}\+?)*)")
 SEEDS = re.compile(r"(?:--seeds|config\.seed)[= ](?P<seeds>[\d,]+)")
 # The record of all trials has those of choices, too.
 TRIALS = "# All trials"
@@ -37,7 +37,7 @@ def faults_of_origin(text: str) -> list[str]:
     faults = []
     if not COMMAND.search(text):
         faults.append("no command")
-    if not COMMIT.search(text):
+    if not COMMITS.search(text):
         faults.append("no commit")
     has_seeds = SEEDS.search(text) or "--report" in text or "(reports)" in text
     if not has_seeds and not text.startswith(TRIALS):
@@ -57,7 +57,7 @@ def faults_of_seeds(text: str) -> list[str]:
             faults.append(f"seeds {sorted(others)}")
     if "(for choices" in text or "(choices)" in text:
         faults.append("a table for choices")
-    if any(found["changed"] for found in COMMIT.finditer(text)):
+    if any("+" in found["commits"] for found in COMMITS.finditer(text)):
         faults.append("uncommitted code")
     return faults
 
@@ -161,6 +161,7 @@ def test_a_missing_origin_is_found(good, bad, fault):
         ("--seeds\n10,11", "--config.seed=0", "seeds [0]"),
         ("for reports", "for choices", "a table for choices"),
         ("a15be09", "a15be09+", "uncommitted code"),
+        ("a15be09", "a15be09, b15be09+", "uncommitted code"),
     ],
 )
 def test_other_seeds_and_uncommitted_code_are_found(good, bad, fault):

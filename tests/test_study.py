@@ -174,7 +174,7 @@ def test_the_table_has_mean_and_sd_over_seeds_and_the_papers_line(history, files
     (ours,) = [line for line in table.splitlines() if line.startswith("| ce |")]
     assert ours.startswith(f"| ce | 2 | 24 | {np.mean(hits):.1f} ± {np.std(hits, ddof=1):.1f} |")
     assert "| ce (paper) | 3 | – | 12.34 | – | – | – | 56.78 |" in table
-    assert "--seeds 0,1`: 4 of 4 runs (trials.jsonl: 4 finished), trained at" in table
+    assert "--seeds 0,1`: 4 of 4 runs (trials.jsonl: 4 finished), trained and tested at" in table
     results = json.loads((files / "work" / "one" / "results.json").read_text())
     assert [model["name"] for model in results["models"]] == ["ce", "decayed"]
     assert results["study"]["runs_done"] == 4

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 
@@ -114,6 +115,31 @@ def test_another_specification_is_another_world_and_another_run(own, tmp_path):
     assert len({first[0], second[0], third[0]}) == len({first[1], second[1], third[1]}) == 3
 
 
+def test_a_file_that_is_edited_while_a_study_runs_does_not_change_its_videos(own, tmp_path):
+    setting = worlds.read_setting(own)
+    folder = setting.folder
+    (tmp_path / "own.toml").write_text(OWN.format(frames=5, train=40))
+    assert setting.folder == folder
+    assert setting.spec.num_frames == 4
+
+
+@pytest.mark.parametrize("name", ["my world", "a{b}c", "{seed}", "a:b", "what?", "w" * 200])
+def test_a_file_of_any_name_is_a_world(own, tmp_path, name):
+    (tmp_path / f"{name}.toml").write_text(OWN.format(frames=4, train=40))
+    runs = list_runs(world_study.get_study(f"{name}.toml"), [3], tmp_path, {})
+    folder = worlds.Setting(f"{name}.toml").folder
+    assert re.fullmatch(r"data/[\w.+-]{1,80}_[0-9a-f]{8}_seed\{seed\}", folder)
+    assert {run.config.data.manifest for run in runs} == {
+        folder.replace("{seed}", "3") + "/manifest.csv"
+    }
+
+
+def test_the_command_of_a_world_is_quoted(own, tmp_path):
+    (tmp_path / "my world.toml").write_text(OWN.format(frames=4, train=40))
+    command = worlds.Setting("my world.toml").command
+    assert command.startswith("albar toy world 'my world.toml' --out data/my_world_")
+
+
 def test_the_start_is_trained_from_scratch_in_a_world_of_its_own():
     start = worlds.get_start()
     config = parse(start.config)
@@ -124,6 +150,16 @@ def test_the_start_is_trained_from_scratch_in_a_world_of_its_own():
     tuned = parse(worlds.get_config("long/albar/pretrained"))
     assert tuned.init == str(start.weights)
     assert worlds.get_start(steps=7).folder != start.folder
+
+
+def test_another_seed_is_another_start_in_other_videos():
+    start = worlds.get_start()
+    other = start.changed({"seed": 3})
+    assert other.config.seed == 3
+    assert other.config.data.manifest == start.config.data.manifest.replace("seed0", "seed3")
+    assert other.folder != start.folder
+    with pytest.raises(UserError, match="config.seed is 'three'; it has to be"):
+        start.changed({"seed": "three"})
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,10 @@ def cost_notes(results: Results) -> list[str]:
     """Returns the sentence about the marks; none if all costs are equal."""
     if all(is_equal(summary.cost_factor) for summary in results.summaries):
         return []
+    unmarked = "the cost of the reference row"
+    if any(summary.cost_factor is None for summary in results.summaries):
+        unmarked += ", or its cost is not known"
     return [
         "Compute is not equal in this table: × is the cost in costs of the reference row. A row "
-        "without × has the cost of the reference row."
+        f"without × has {unmarked}."
     ]

@@ -85,5 +85,6 @@ def caution(purpose: Purpose, seeds: Sequence[int]) -> str:
 
     missing = [seed for seed in REPORT_SEEDS if seed not in seeds]
     if missing:
-        return f"Not all seeds for reports are here: {_listed(missing)} is missing."
+        verb = "is" if len(missing) == 1 else "are"
+        return f"Not all seeds for reports are here: {_listed(missing)} {verb} missing."
     return "No choice has used the seeds of this table."

@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from albar_jax.config import config_files
+from albar_jax.schema import fields
 from albar_jax.studies.base import Cell
 from albar_jax.studies.runs import fingerprint
 
@@ -35,8 +36,14 @@ class Start:
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def changed(self, changes: Mapping[str, Any]) -> "Start":
-        """Returns the start with further changes of fields."""
-        return dataclasses.replace(self, changes={**self.changes, **changes})
+        """Returns the start with further changes of fields; the seed is one of them.
+
+        Raises:
+          UserError: the seed is no seed.
+        """
+        others = dict(changes)
+        seed = fields.check(fields.Seed, others.pop("seed", self.seed), "config.seed")
+        return dataclasses.replace(self, seed=seed, changes={**self.changes, **others})
 
     @property
     def config(self) -> ConfigDict:

@@ -26,7 +26,7 @@ def write_orders(folders: Sequence[str], out: Path) -> int:
       folders: folders of tables, such as the one from scratch and the one from a pretrained start.
       out: the file to write.
     """
-    read = list(map(written_table.read, folders))
+    read = _read(folders)
     # Tables of the paper differ in their columns.
     columns: dict[str, str] = {}
     for table in read:
@@ -34,7 +34,7 @@ def write_orders(folders: Sequence[str], out: Path) -> int:
             columns[column] = table.title_of(column)
     lines = []
     for table in read:
-        line = [table.name, table.seeds]
+        line = [table.name, table.seeds_text]
         for column in columns:
             line.append(evidence.correlation_text(table.order.get(column)))
         lines.append(line)
@@ -68,7 +68,7 @@ def write_counts(
     """
     if not math.isfinite(margin):
         raise UserError(f"--margin is {margin}; it has to be a number of points, such as 3")
-    read = list(map(written_table.read, folders))
+    read = _read(folders)
     compared = [_Compared.of(table, rows, column, margin) for table in read]
 
     first, second = rows
@@ -82,6 +82,8 @@ def write_counts(
         f"{by_margin} of {len(read)}."
     )
     text += f"\n{markdown_text(verdict)}\n"
+    for table in read:
+        text += _caution(table, rows)
     text += (
         "\nThe deviation is the second row's, over seeds. The difference has its paired 95 % "
         "interval over seeds and videos. The cost is in costs of the second row.\n"
@@ -90,6 +92,33 @@ def write_counts(
     command = ["albar", "study", "--compare", *folders, "--row", first, "--row", second]
     command += ["--column", column, "--margin", f"{margin:g}", "--out", str(out)]
     return _write(title, text, read, command, out)
+
+
+def _read(folders: Sequence[str]) -> list[WrittenTable]:
+    """Reads tables; raises UserError for seeds of both kinds, and for a table given twice."""
+    read: list[WrittenTable] = []
+    for folder in folders:
+        table = written_table.read(folder)
+        for other in read:
+            # Otherwise one world would count as two.
+            if table.path.resolve() == other.path.resolve():
+                raise UserError(f"--compare names {table.path} twice; leave one out")
+            if table.purpose != other.purpose:
+                raise UserError(
+                    f"{other.path} has seeds for {other.purpose} and {table.path} for "
+                    f"{table.purpose}, which are not counted together; compare tables of one kind"
+                )
+        read.append(table)
+    return read
+
+
+def _caution(table: WrittenTable, rows: tuple[str, str]) -> str:
+    """Returns a sentence on rows that have different seeds; "" if they have the same."""
+    first, second = [written_table.listed(table.seeds_of[row]) for row in rows]
+    if first == second:
+        return ""
+    text = f"{table.name} is not finished: {rows[0]} has the seeds {first}, {rows[1]} {second}."
+    return f"\n{markdown_text(text)}\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +143,7 @@ class _Compared:
         is_up = table.is_up(column)
         mean, sd = table.figure(rows[0], column)
         other_mean, other_sd = table.figure(rows[1], column)
-        line = [table.name, table.seeds]
+        line = [table.name, table.seeds_text]
         line += [cells.mean_and_sd(mean, sd), cells.mean_and_sd(other_mean, other_sd)]
         line += [_difference(table, rows, column), _cost(table, rows)]
         # A world without figures counts as neither.
@@ -155,8 +184,9 @@ def _write(
         commits |= dict.fromkeys(table.commits)
     # A backtick would end the code span.
     code = shell_line(command).replace("`", "'")
-    page = f"# {markdown_text(title)}\n\n{text}\n<sub>`{code}`: runs trained at commit "
-    page += f"{markdown_text(', '.join(commits))}, written at {study_origin.commit()}.</sub>\n"
+    page = f"# {markdown_text(title)}\n\n{text}\n<sub>`{code}`: runs trained and tested "
+    page += f"at commit {markdown_text(', '.join(commits))}, "
+    page += f"written at commit {study_origin.commit()}.</sub>\n"
     write_text(out, page)
     show(*page.splitlines())
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from albar_jax.config import config_files
 from albar_jax.errors import UserError
 from albar_jax.files import read_text, write_text
 from albar_jax.studies import Run
@@ -27,7 +28,7 @@ def record_origin(run: Run) -> None:
 
 
 def commits_of(run: Run) -> list[str]:
-    """Returns the commits that trained a run, oldest first; a + means uncommitted changes."""
+    """Returns the commits that trained and tested a run; a + means uncommitted changes."""
     return _lines(run.folder / _COMMITS)
 
 
@@ -63,12 +64,25 @@ def commit() -> str:
     return head.strip()
 
 
-def check_committed(running: str) -> None:
-    """Raises UserError if the commit of the running code has uncommitted changes."""
+def check_committed(running: str, study: Path) -> None:
+    """Raises UserError if the code of a report is not the one of its commit.
+
+    Args:
+      running: the commit of the running code, from `commit`.
+      study: file of the study. One from another place, such as another checkout in the current
+        folder, is in no commit that the table names.
+    """
     if running.endswith("+"):
         raise UserError(
             "--report needs committed code, but files of albar_jax or configs have uncommitted "
             "changes; commit them, or choose on other seeds without --report"
+        )
+
+    shipped = config_files.shipped_folder().resolve()
+    if shipped not in study.resolve().parents:
+        raise UserError(
+            f"--report needs committed code, but {study} is not in {shipped}, whose commit the "
+            "table would name; add it there and commit it, or leave out --report"
         )
 
 
@@ -123,9 +137,9 @@ def describe_origin(origin: dict[str, Any]) -> str:
     devices = markdown_text(", ".join(origin["devices"]))
     trials = f" (trials.jsonl: {origin['trials']})" if origin["trials"] else ""
     return (
-        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs{trials}, trained at "
-        "commit "
-        f"{commits} in {format_duration(origin['train_seconds'])} with compiling, on {devices}; "
+        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs{trials}, trained and "
+        f"tested at commit {commits} in {format_duration(origin['train_seconds'])} with "
+        f"compiling, on {devices}; "
         f"table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
     )
 

@@ -130,8 +130,10 @@ class Progress:
                 study.prepare(run.config)
 
         study_start.record(run)
-        if not run.is_trained:
+        # The code of the test decides on the figures, too.
+        if not (run.is_trained and is_tested(run, study)):
             study_origin.record_origin(run)
+        if not run.is_trained:
             study_trials.record_begin(self._request, run)
         write_text(run.folder / CONFIG, json.dumps(saved_config(run), indent=2) + "\n")
 

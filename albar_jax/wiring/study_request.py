@@ -91,17 +91,17 @@ def read_request(
       for_report: whether the figures are for a report.
 
     Raises:
-      UserError: the study, a seed or a setting is not valid, or the code of a report has
-        uncommitted changes.
+      UserError: the study, a seed or a setting is not valid, or the code of a report is not
+        committed.
     """
     numbers = read_seeds(seeds, for_report=for_report)
     # The commit is read before the checkout can move.
     running = study_origin.commit()
-    if for_report:
-        study_origin.check_committed(running)
     # The argument may have colons of its own.
     name, *argument = config.split(":", 1)
     path = config_files.find(name, "studies")
+    if for_report:
+        study_origin.check_committed(running, path)
     study = read_study(str(path), *argument)
     study_probes.check_recipes(study.probes)
     changes = dict(map(config_changes.parse, settings))

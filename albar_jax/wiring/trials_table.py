@@ -29,6 +29,13 @@ class _Group:
         last = {trial.run: trial for trial in self.trials}
         return sorted(last.values(), key=lambda trial: trial.seed)
 
+    def finished(self) -> list[Trial]:
+        """Returns the last line with figures of each run, by seed.
+
+        A run that was deleted and is not finished again keeps its figures.
+        """
+        return _Group([t for t in self.trials if t.outcome == "finished"]).last_of_runs()
+
     def seeds(self) -> str:
         """Returns the seeds, with what happened to the runs that are not finished once."""
         # A deleted run may have been trained again.
@@ -36,6 +43,8 @@ class _Group:
         parts = []
         for trial in self.last_of_runs():
             state = {"begun": "unfinished", "failed": "failed", "finished": ""}[trial.outcome]
+            if state and times[trial.run]:
+                state += ", finished before"
             if not state and times[trial.run] > 1:
                 state = f"{times[trial.run]} times"
             parts.append(f"{trial.seed} ({state})" if state else str(trial.seed))
@@ -43,10 +52,7 @@ class _Group:
 
     def figure(self, row: str) -> str:
         """Returns mean ± sd of a row over the finished runs."""
-        figures = []
-        for trial in self.last_of_runs():
-            if trial.outcome == "finished":
-                figures.append(trial.figures.get(row))
+        figures = [trial.figures.get(row) for trial in self.finished()]
         if not figures:
             return cells.MISSING
         return cells.mean_and_sd(averages.mean(figures), averages.sd(figures))
@@ -124,7 +130,8 @@ def page(record: Sequence[Trial], command: str, commit: str) -> str:
 
 
 def _line(group: _Group, rows: Sequence[str], shared: Mapping[str, Any]) -> list[str]:
-    last = group.last_of_runs()[-1]
+    # Lines of runs that are not finished have no steps and no cost.
+    last = (group.finished() or group.last_of_runs())[-1]
     cost = cells.MISSING
     if last.cost_plain_steps is not None:
         cost = f"{last.cost_plain_steps:.0f}"

@@ -1,6 +1,7 @@
 """Reads the results.json of a study that has been written."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ class WrittenTable:
       costs: cost in plain steps by row; None if unknown.
       differences: (first - second, low, high) in points, by (column, first row, second row).
       order: rank correlation with the paper by column; None if it is not defined.
-      seeds: the training seeds and what they are for, as text.
+      seeds: the training seeds.
+      seeds_of: the training seeds of each row.
+      purpose: what the seeds are for, "choices" or "reports".
       commits: commits that trained the runs.
     """
 
@@ -36,13 +39,20 @@ class WrittenTable:
     costs: dict[str, float | None]
     differences: dict[tuple[str, str, str], tuple[float, float, float]]
     order: dict[str, float | None]
-    seeds: str
+    seeds: list[int]
+    seeds_of: dict[str, list[int]]
+    purpose: str
     commits: list[str]
 
     @property
     def name(self) -> str:
         """Name of its folder."""
         return self.path.absolute().parent.name
+
+    @property
+    def seeds_text(self) -> str:
+        """The seeds and their purpose, such as "10, 11 (reports)"."""
+        return f"{listed(self.seeds)} ({self.purpose})"
 
     def title_of(self, column: str) -> str:
         """Returns the title of a column; its name if it is not known."""
@@ -76,6 +86,11 @@ class WrittenTable:
         return self.differences.get((column, first, second))
 
 
+def listed(seeds: Sequence[int]) -> str:
+    """Returns seeds as text, `10, 11`."""
+    return ", ".join(map(str, seeds))
+
+
 def read(folder: str) -> WrittenTable:
     """Reads the table of a study.
 
@@ -102,7 +117,9 @@ def read(folder: str) -> WrittenTable:
 def _parse(path: Path, content: dict[str, Any]) -> WrittenTable:
     figures: dict[str, dict[str, _Figure]] = {}
     costs = {}
+    seeds_of = {}
     for model in content["models"]:
+        seeds_of[model["name"]] = list(map(int, model["seeds"]))
         costs[model["name"]] = _number(model["cost_plain_steps"])
         figures[model["name"]] = {
             column: (_number(mean), _number(model["sd"][column]))
@@ -125,7 +142,9 @@ def _parse(path: Path, content: dict[str, Any]) -> WrittenTable:
         costs=costs,
         differences=differences,
         order=order,
-        seeds=f"{', '.join(map(str, study['seeds']))} ({study['purpose']})",
+        seeds=list(map(int, study["seeds"])),
+        seeds_of=seeds_of,
+        purpose=str(study["purpose"]),
         commits=list(map(str, study["trained_at"])),
     )
 
