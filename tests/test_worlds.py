@@ -10,7 +10,8 @@ import pytest
 from albar_jax.config import method_options, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.studies import list_runs
+from albar_jax.storage.lock import HeldError
+from albar_jax.studies import alone, list_runs
 from albar_jax.toy.spec import read_spec, shipped
 from albar_jax.wiring import run_study, study_request, study_start
 from configs import hmdb51, quickstart, recipe, worlds
@@ -150,6 +151,22 @@ def test_the_start_is_trained_from_scratch_in_a_world_of_its_own():
     tuned = parse(worlds.get_config("long/albar/pretrained"))
     assert tuned.init == str(start.weights)
     assert worlds.get_start(steps=7).folder != start.folder
+
+
+def test_a_signal_ends_the_wait_for_the_data_of_another_process(tmp_path):
+    with alone(tmp_path / "data"):
+        asked = []
+
+        def is_stopped():
+            asked.append(True)
+            return len(asked) == 2
+
+        with pytest.raises(HeldError), alone(tmp_path / "data", is_stopped):
+            pass
+        assert len(asked) == 2
+
+    with alone(tmp_path / "data", lambda: True):
+        pass
 
 
 def test_another_seed_is_another_start_in_other_videos():

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +109,33 @@ class Run:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, is_stopped: Callable[[], object] | None = None) -> Iterator[None]:
     """Waits until no other process is in this context for the same path.
 
     The lock is a file in the folder of `path`, which is created if needed.
+
+    Args:
+      path: the path.
+      is_stopped: returns whether to give up. Without it, signals that are only noted do not end
+        the wait.
+
+    Raises:
+      HeldError: it gave up.
     """
     # The lock cannot lie in the folder that it protects, which may not exist yet.
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}{FILE}"), wait=True):
+    lock = path.with_name(f".{path.name}{FILE}")
+    with contextlib.ExitStack() as stack:
+        is_ours = False
+        while not is_ours:
+            try:
+                stack.enter_context(locked(lock, wait=is_stopped is None))
+                is_ours = True
+            # It has waited for a moment.
+            except HeldError:
+                if is_stopped is not None and is_stopped():
+                    raise
+
         yield
 
 

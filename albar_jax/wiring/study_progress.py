@@ -126,7 +126,9 @@ class Progress:
         study = self._request.study
         if study.prepare is not None:
             # Cells of a seed share its data: the first process makes them, the others wait.
-            with alone(Path(run.config.data.manifest).parent):
+            # They may also make a pretrained start, which takes long.
+            folder = Path(run.config.data.manifest).parent
+            with alone(folder, lambda: self._stop.signal_name):
                 study.prepare(run.config)
 
         study_start.record(run)
