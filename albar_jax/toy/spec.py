@@ -1,13 +1,14 @@
 """Reads the specification of a world from its file, which is TOML. docs/worlds.md describes it."""
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from albar_jax.errors import UserError
-from albar_jax.files import read_text
+from albar_jax.files import local_path, read_text
 from albar_jax.schema.fields import check
 from albar_jax.schema.ranges import Range
 from albar_jax.toy import backgrounds, sprites
@@ -34,7 +35,7 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
 
 
-def read_spec(world: str) -> WorldSpec:
+def read_spec(world: str | os.PathLike[str]) -> WorldSpec:
     """Reads a world.
 
     Args:
@@ -43,7 +44,7 @@ def read_spec(world: str) -> WorldSpec:
     Raises:
       UserError: there is no such world, or its file has a mistake; names the file and the key.
     """
-    path, tables = _load(world)
+    path, tables = _load(os.fspath(world))
     if "base" in tables:
         base = choice(tables.pop("base"), shipped(), f"{path}: base")
         tables = _merge(_load(base)[1], tables)
@@ -52,7 +53,8 @@ def read_spec(world: str) -> WorldSpec:
 
 def _load(world: str) -> tuple[Path, dict[str, Any]]:
     """Returns the file of a world and its content."""
-    path = Path(world)
+    # The shell does not expand the ~ of `world:~/my_world.toml`.
+    path = Path(local_path(world))
     if not world.endswith(SUFFIX):
         if world not in shipped():
             raise UserError(

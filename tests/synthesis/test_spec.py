@@ -50,6 +50,15 @@ def test_a_small_file_is_a_world(tmp_path):
     assert spec.num_scenes == 4
 
 
+def test_a_path_may_begin_with_the_home_folder_and_be_a_path_object(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spec = read_spec(write(tmp_path, BASE))
+    assert read_spec("~/mine.toml") == read_spec(tmp_path / "mine.toml") == spec
+    for wrong in ("~nobody_here/mine.toml", "https://a.org/mine.toml"):
+        with pytest.raises(UserError):
+            read_spec(wrong)
+
+
 def test_a_base_is_changed_by_classes_as_a_whole_and_by_single_keys_of_other_tables(tmp_path):
     quickstart = read_spec("quickstart")
     text = "[bias]\nsprite = 0.5\n[backgrounds]\nnovel = ['mosaic']\n"
