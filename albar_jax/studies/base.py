@@ -106,6 +106,7 @@ class Study:
       probes: downstream tasks of each encoder, after its training.
       reference: the row that the others are compared with: the name of one row for all, or for
         each row its own. A row without one is compared with the first row.
+      is_choice: whether it only chooses between recipes; it then refuses the seeds for reports.
 
     Raises:
       UserError: there is no row of a name in `reference`.
@@ -119,6 +120,7 @@ class Study:
     pictures: Mapping[str, Picture] = dataclasses.field(default_factory=dict)
     probes: tuple[Probe, ...] = ()
     reference: str | Mapping[str, str] | None = None
+    is_choice: bool = False
 
     def __post_init__(self):
         names = [cell.name for cell in self.cells]

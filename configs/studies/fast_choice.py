@@ -54,6 +54,7 @@ def get_study(argument: str = "scratch") -> Study:
         data=setting.command,
         prepare=setting.prepare,
         reference="albar",
+        is_choice=True,
     )
 
 

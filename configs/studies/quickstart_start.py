@@ -35,6 +35,7 @@ def get_study() -> Study:
         cells=tuple(rows),
         data=usual.command,
         prepare=prepare,
+        is_choice=True,
     )
 
 
