@@ -54,7 +54,7 @@ def test_the_seeds_of_a_command_line_are_checked_before_any_work(tmp_path, capsy
 def test_a_study_that_chooses_refuses_the_seeds_for_reports(study, tmp_path, capsys):
     command = ["study", f"--config={study}", f"--workdir={tmp_path / 'work'}", "--list"]
     assert cli.run([*command, "--seeds=10,11"]) == 2
-    assert "this study chooses between recipes, and seeds 10, 11, 12, 13, 14 are for reports" in (
+    assert "chooses between recipes, and seeds 10, 11, 12, 13, 14 are for reports" in (
         capsys.readouterr().err
     )
     assert cli.run([*command, "--seeds=0"]) == 0

@@ -20,6 +20,7 @@ from albar_jax.storage import seals
 from albar_jax.storage.inside import inside
 from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
+from albar_jax.studies.seeds import refuse_reports
 from albar_jax.train.run_summary import read_summary
 
 # The method of plain training.
@@ -151,8 +152,11 @@ def list_runs(
       changes: other values of fields, by their dotted names.
 
     Raises:
-      UserError: a config is invalid.
+      UserError: a config is invalid, or the study chooses and the seeds are for reports.
     """
+    if study.is_choice:
+        refuse_reports(seeds, study.title)
+
     # Seeds are the outer loop: all rows of the table have a run before any has two.
     runs: list[Run] = []
     for seed in seeds:

@@ -65,12 +65,12 @@ def purpose_of(seeds: Sequence[int]) -> Purpose:
     return "reports"
 
 
-def refuse_reports(seeds: Sequence[int]) -> None:
+def refuse_reports(seeds: Sequence[int], title: str) -> None:
     """Raises UserError for seeds for reports, in a study that chooses between recipes."""
     if purpose_of(seeds) == "reports":
         raise UserError(
-            f"this study chooses between recipes, and seeds {_listed(REPORT_SEEDS)} are for "
-            "reports, which no choice may have used; leave out --seeds and --report"
+            f"the study {title!r} chooses between recipes, and seeds {_listed(REPORT_SEEDS)} are "
+            "for reports, which no choice may have used; leave out --seeds and --report"
         )
 
 

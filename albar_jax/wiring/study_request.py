@@ -12,7 +12,7 @@ from albar_jax.schema.changes import without
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import inside
 from albar_jax.studies import Run, Study, list_plain_runs, list_runs, read_study
-from albar_jax.studies.seeds import Purpose, purpose_of, read_seeds, refuse_reports
+from albar_jax.studies.seeds import Purpose, purpose_of, read_seeds
 from albar_jax.terminal import config_changes
 from albar_jax.terminal.escapes import shell_line
 from albar_jax.wiring import study_origin, study_probes, study_start
@@ -103,8 +103,6 @@ def read_request(
     if for_report:
         study_origin.check_committed(running, path)
     study = read_study(str(path), *argument)
-    if study.is_choice:
-        refuse_reports(numbers)
     study_probes.check_recipes(study.probes)
     changes = dict(map(config_changes.parse, settings))
     runs = list_runs(study, numbers, Path(workdir), changes)
