@@ -59,6 +59,7 @@ def make(
     static_noise: NonNegative = 0.0,
     static_bias: Literal["exact", "folded"] = "exact",
     adversarial: Adversarial = "cross_entropy",
+    adversarial_margin: NonNegative = 3.0,
 ) -> Method:
     """Returns ALBAR's objective, Eq. 5, a loss.
 
@@ -99,8 +100,11 @@ def make(
       static_bias: position bias of a static clip that is shorter than the clip: "exact", its own,
         or "folded", which makes it attend like a static clip as long as the clip; see
         `models.folding`.
-      adversarial: form of Eq. 2: "cross_entropy", the paper's, or "one_minus_p", -log(1 - p_s) of
-        the label. The latter is 0 or more, so it cannot diverge, and needs no cap.
+      adversarial: form of Eq. 2: "cross_entropy", the paper's; "one_minus_p", -log(1 - p_s) of the
+        label; "below_chance", which asks for less than chance, see `adversarial_margin`. The last
+        two are 0 or more, so they cannot diverge, and need no cap.
+      adversarial_margin: with "below_chance", distance in nats from the log-odds of chance to the
+        log-odds of the label for the still. The term pushes until the label is so unlikely.
 
     Raises:
       UserError: an option is out of range.
@@ -115,6 +119,7 @@ def make(
         noise=static_noise,
         penalty_share=penalty_share,
         adversarial=adversarial,
+        margin=adversarial_margin,
         folded=static_bias == "folded",
     )
     has_static = bool(adv_weight or entropy_weight or penalty_weight)

@@ -3,6 +3,8 @@
 Terms are float32 and have one value per clip; only `valid_mean` averages over the batch.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -52,6 +54,37 @@ def unlikelihood(logits: Float[Array, "b k"], target: Float[Array, "b k"]) -> Fl
     Example:
       `unlikelihood(jnp.zeros((1, 8)), jnp.eye(8)[:1])` is `[log(8 / 7)]`.
     """
+    _, log_not = _log_probs(logits)
+    return -jnp.sum(target * log_not, axis=-1)
+
+
+def below_chance(
+    logits: Float[Array, "b k"], target: Float[Array, "b k"], margin: float
+) -> Float[Array, " b"]:
+    """Returns softplus(a - b + margin) of each clip's label: log-odds a, and b those of chance.
+
+    The value is 0 or more, and its gradient with respect to a logit is at most 1. It vanishes once
+    the odds of the label are far below exp(-margin) times the odds of chance, 1 / (k - 1).
+
+    Args:
+      logits: scores of k classes, at least 2.
+      target: soft labels; each row sums to 1. The value is the mean over the row.
+      margin: distance from the log-odds of chance, in nats.
+
+    Example:
+      `below_chance(jnp.zeros((1, 8)), jnp.eye(8)[:1], 0.0)` is `[log(2)]`.
+    """
+    log_p, log_not = _log_probs(logits)
+    log_odds_of_chance = -math.log(logits.shape[-1] - 1)
+    excess = log_p - log_not - log_odds_of_chance + margin
+
+    return jnp.sum(target * jax.nn.softplus(excess), axis=-1)
+
+
+def _log_probs(
+    logits: Float[Array, "b k"],
+) -> tuple[Float[Array, "b k"], Float[Array, "b k"]]:
+    """Returns log p and log(1 - p) of each class; finite for finite logits."""
     scores = logits.astype(jnp.float32)
     log_probs = jax.nn.log_softmax(scores)
     is_largest = jax.nn.one_hot(jnp.argmax(scores, axis=-1), scores.shape[-1], dtype=bool)
@@ -61,9 +94,7 @@ def unlikelihood(logits: Float[Array, "b k"], target: Float[Array, "b k"]) -> Fl
     log_of_others = others - jax.nn.logsumexp(scores, axis=-1)
     # The inner `where` keeps the unused branch, and so its gradient, finite.
     log_of_rest = jnp.log1p(-jnp.exp(jnp.where(is_largest, -1.0, log_probs)))
-    log_not = jnp.where(is_largest, log_of_others[:, None], log_of_rest)
-
-    return -jnp.sum(target * log_not, axis=-1)
+    return log_probs, jnp.where(is_largest, log_of_others[:, None], log_of_rest)
 
 
 def valid_mean(values: Float[Array, " b"], valid: Float[Array, " b"]) -> Float[Array, ""]:

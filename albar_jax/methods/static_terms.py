@@ -17,13 +17,19 @@ from albar_jax.methods.input_gradient import (
     length_free,
     logits_and_input_gradient_norm,
 )
-from albar_jax.methods.losses import cross_entropy, negative_entropy, unlikelihood, valid_mean
+from albar_jax.methods.losses import (
+    below_chance,
+    cross_entropy,
+    negative_entropy,
+    unlikelihood,
+    valid_mean,
+)
 from albar_jax.methods.penalty_directions import Logits, PenaltyOf, direction_of
 from albar_jax.methods.static_draws import draw_subset, in_order, with_noise
 from albar_jax.types import Batch, Predict
 
 NORMS = {"clip": clip_norm, "column": column_norm}
-Adversarial = Literal["cross_entropy", "one_minus_p"]
+Adversarial = Literal["cross_entropy", "one_minus_p", "below_chance"]
 # Numbers of the draws, folded into their common key.
 _DIRECTION, _NOISE, _SUBSET = range(3)
 
@@ -55,6 +61,7 @@ class TermOptions:
       noise: standard deviation of the noise on the still.
       penalty_share: share of the clips that Eq. 4 is computed on.
       adversarial: form of Eq. 2.
+      margin: distance from chance of the form "below_chance", in nats.
       folded: whether a static clip that is shorter than the moving clips stands for a still as
         long as these.
     """
@@ -67,6 +74,7 @@ class TermOptions:
     noise: float = 0.0
     penalty_share: float = 1.0
     adversarial: Adversarial = "cross_entropy"
+    margin: float = 3.0
     folded: bool = False
 
 
@@ -150,6 +158,9 @@ def _adversarial(
     if options.adversarial == "cross_entropy":
         return -jnp.minimum(loss, options.cap)
 
-    # A capped clip has no gradient, as in the other form.
-    value = unlikelihood(logits, target)
+    # A capped clip has no gradient, in each form.
+    if options.adversarial == "below_chance":
+        value = below_chance(logits, target, options.margin)
+    else:
+        value = unlikelihood(logits, target)
     return jnp.where(loss < options.cap, value, jax.lax.stop_gradient(value))

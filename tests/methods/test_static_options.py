@@ -11,7 +11,12 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import albar
 from albar_jax.methods.input_gradient import clip_norm, plain_logits_and_input_gradient_norm
-from albar_jax.methods.losses import cross_entropy, negative_entropy, unlikelihood
+from albar_jax.methods.losses import (
+    below_chance,
+    cross_entropy,
+    negative_entropy,
+    unlikelihood,
+)
 from albar_jax.methods.static_draws import draw_subset, with_noise
 from albar_jax.models import VideoSwinConfig, create
 from albar_jax.profiling.flops import matrix_flops
@@ -37,7 +42,7 @@ CHEAP = {
     "penalty_scale": "length_free",
     "adversarial": "one_minus_p",
 }
-EACH = [{name: value} for name, value in CHEAP.items()] + [CHEAP]
+EACH = [{name: value} for name, value in CHEAP.items()] + [CHEAP, {"adversarial": "below_chance"}]
 # Folding is for static clips that are shorter than a clip.
 EACH[list(CHEAP).index("static_bias")]["static_frames"] = 2
 
@@ -261,14 +266,13 @@ def test_unlikelihood_is_minus_log_of_one_minus_p():
     np.testing.assert_allclose(unlikelihood(logits, target), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("form", [unlikelihood, functools.partial(below_chance, margin=3.0)])
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 30.0, 200.0, 1e30])
-def test_unlikelihood_is_finite_with_a_bounded_gradient(scale):
+def test_bounded_forms_are_finite_with_a_bounded_gradient(scale, form):
     logits = scale * jnp.eye(NUM_CLASSES)
     for target in (jnp.eye(NUM_CLASSES), jnp.eye(NUM_CLASSES)[::-1]):
-        value = unlikelihood(logits, target)
-        gradient = jax.grad(lambda logits, target=target: unlikelihood(logits, target).sum())(
-            logits
-        )
+        value = form(logits, target)
+        gradient = jax.grad(lambda logits, target=target: form(logits, target).sum())(logits)
         assert np.isfinite(value).all()
         assert (np.asarray(value) >= 0).all()
         assert np.abs(gradient).max() <= 1 + 1e-6
@@ -277,7 +281,22 @@ def test_unlikelihood_is_finite_with_a_bounded_gradient(scale):
         assert (np.asarray(gradient * target).sum(1)[certain] > 0.1).all()
 
 
-def test_a_capped_clip_has_no_gradient_in_either_form():
+def test_below_chance_asks_for_log_odds_below_chance():
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=(6, NUM_CLASSES)) * 3)
+    target = np.random.default_rng(1).dirichlet(np.ones(NUM_CLASSES), 6)
+    with jax.enable_x64(True):
+        probs = np.asarray(jax.nn.softmax(np.asarray(logits, np.float64)))
+    odds_ratio = probs / (1 - probs) * (NUM_CLASSES - 1)
+    expected = (target * np.log1p(np.exp(2) * odds_ratio)).sum(1)
+    np.testing.assert_allclose(below_chance(logits, target, 2.0), expected, rtol=1e-5)
+
+    # A certain answer that is wrong has reached any margin; a uniform one has not.
+    label = jnp.eye(NUM_CLASSES)[:1]
+    assert below_chance(50.0 * jnp.eye(NUM_CLASSES)[1:2], label, 5.0) < 1e-6
+    assert below_chance(jnp.zeros((1, NUM_CLASSES)), label, 5.0) > 5
+
+
+def test_a_capped_clip_has_no_gradient_in_any_form():
     def adversarial(scale, form, cap):
         def predict(video, key, stands_for=None):
             logits = scale * video.mean((1, 2, 3))
@@ -286,7 +305,7 @@ def test_a_capped_clip_has_no_gradient_in_either_form():
         options = {"adversarial": form, "adversarial_cap": cap, "penalty_weight": 0.0}
         return albar.make(**options).loss(predict, make_batch(), KEY)[1]["loss/adversarial"]
 
-    for form in ("cross_entropy", "one_minus_p"):
+    for form in ("cross_entropy", "one_minus_p", "below_chance"):
         assert jax.grad(adversarial)(1.0, form, 1e-3) == 0
         assert jax.grad(adversarial)(1.0, form, None) != 0
 
