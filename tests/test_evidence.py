@@ -18,6 +18,7 @@ from albar_jax.report.evidence import Evidence
 from albar_jax.studies import seeds, trials
 from albar_jax.studies.trials import Trial
 from albar_jax.wiring import study_origin, trials_table
+from albar_jax.wiring.study_request import read_request
 
 
 def test_choices_are_made_on_three_seeds_and_reports_on_five_others():
@@ -50,7 +51,7 @@ def test_the_seeds_of_a_command_line_are_checked_before_any_work(tmp_path, capsy
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.parametrize("study", ["fast_choice", "quickstart_start"])
+@pytest.mark.parametrize("study", ["fast_choice", "beyond_choice", "quickstart_start"])
 def test_a_study_that_chooses_refuses_the_seeds_for_reports(study, tmp_path, capsys):
     command = ["study", f"--config={study}", f"--workdir={tmp_path / 'work'}", "--list"]
     assert cli.run([*command, "--seeds=10,11"]) == 2
@@ -58,6 +59,14 @@ def test_a_study_that_chooses_refuses_the_seeds_for_reports(study, tmp_path, cap
         capsys.readouterr().err
     )
     assert cli.run([*command, "--seeds=0"]) == 0
+
+
+def test_the_table_of_a_report_has_another_folder_than_the_table_of_choices(tmp_path):
+    def folder(seeds):
+        return read_request("quickstart_table1:pretrained", str(tmp_path), seeds, []).folder.name
+
+    assert folder("0,1") == "quickstart_table1_pretrained"
+    assert folder("10,11") == "quickstart_table1_pretrained_report"
 
 
 def test_a_report_needs_committed_code(tmp_path):

@@ -37,7 +37,7 @@ def folders(name, seed=0, argument=None):
 def test_there_is_a_study_of_each_table_and_its_twins_and_those_of_the_generated_worlds():
     generated = {
         name for name in STUDIES if name.startswith("quickstart") or name.endswith("stand_in")
-    } | {"world", "fast_choice"}
+    } | {"world", "fast_choice", "beyond_choice"}
     tables = {name.rpartition("table")[2] for name in STUDIES if name not in generated}
     assert tables == {str(number) for number in range(1, 13)}
     others = {f"quickstart_{name}" for name in ("table5", "cost", "start")}

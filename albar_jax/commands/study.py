@@ -14,7 +14,7 @@ EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --s
   albar study --config configs/studies/hmdb51_table1.py --workdir runs/studies --list
   albar study --config quickstart_table1 --workdir runs/studies --report
   albar study --workdir runs/studies --trials
-  albar study --compare runs/studies/world_* --row albar_fast --row albar --out fast.md"""
+  albar study --compare runs/studies/world_*_report --row albar_fast --row albar --out fast.md"""
 
 
 def add_arguments(parser: flags.Parser) -> None:

@@ -119,9 +119,19 @@ def read_request(
     for setting in settings:
         words.append(f"--config.{setting}")
     command = shell_line(["albar", "study", *words])
-    folder = inside(workdir, _folder_name(path, *argument))
+    folder = _folder_name(path, *argument)
+    # The table of a report does not replace the table of the choices before it.
+    if purpose_of(numbers) == "reports":
+        folder += "_report"
     plain_runs = list_plain_runs(runs, Path(workdir))
-    return StudyRequest(study, tuple(runs), folder, command, Path(workdir), tuple(plain_runs))
+    return StudyRequest(
+        study,
+        tuple(runs),
+        inside(workdir, folder),
+        command,
+        Path(workdir),
+        tuple(plain_runs),
+    )
 
 
 def _folder_name(path: Path, argument: str = "") -> str:

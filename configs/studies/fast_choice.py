@@ -8,32 +8,45 @@ the size of Video Swin-T.
 """
 
 import dataclasses
+from typing import Any
 
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Cell, Study
 from configs import cells, worlds
 
 # Rows change `albar`, not `albar_fast`, so that they stay the same when a choice is made.
-_TWO = {"static_frames": 2, "static_bias": "folded", "penalty_weight": 0.0}
-_FOUR = _TWO | {"static_frames": 4}
-# The weight of the penalty from each start: that of the recipe of `albar`.
+_STILL = {"penalty_weight": 0.0, "static_bias": "folded"}
+# The weight of the penalty from each start: the weight in the recipe of `albar`.
 _WEIGHTS = {worlds.SCRATCH: 0.1, worlds.PRETRAINED: 10.0}
 _PENALTY = {"penalty_weight": _WEIGHTS, "penalty_scale": "length_free"}
-# From scratch the recipe has a cap, from the pretrained start it has none.
-_OTHER_CAP = {worlds.SCRATCH: None, worlds.PRETRAINED: "chance"}
-# The options of ALBAR in each row. A dict is a value for each start.
-CANDIDATES = {
-    "2 frames": _TWO | {"static_bias": "exact"},
-    "2 folded": _TWO,
-    "2 folded, noise .1": _TWO | {"static_noise": 0.1},
-    "2 folded, noise .3": _TWO | {"static_noise": 0.3},
-    "2 folded, other cap": _TWO | {"adversarial_cap": _OTHER_CAP},
-    "2 folded, 1 - p": _TWO | {"adversarial": "one_minus_p", "adversarial_cap": None},
-    "2 folded, penalty": _TWO | _PENALTY,
-    "2 folded, random penalty": _TWO | _PENALTY | {"penalty_of": "random"},
-    "4 folded": _FOUR,
-    "4 folded, penalty of half": _FOUR | _PENALTY | {"penalty_share": 0.5},
+_HALF = _PENALTY | {"penalty_share": 0.5}
+# "chance" is the cross-entropy of chance.
+_BOUNDS = {
+    "no cap": {"adversarial_cap": None},
+    "cap": {"adversarial_cap": "chance"},
+    "1 - p": {"adversarial_cap": None, "adversarial": "one_minus_p"},
 }
+_SMOOTHERS = {"": {}, "noise .1": {"static_noise": 0.1}, "penalty": _PENALTY, "half": _HALF}
+
+
+def _candidates() -> dict[str, dict[str, Any]]:
+    """Returns the options of ALBAR in each row. A dict is a value for each start."""
+    rows = {}
+    for frames, smoothers in ((2, tuple(_SMOOTHERS)), (4, ("", "half"))):
+        for smoother in smoothers:
+            for bound, of_bound in _BOUNDS.items():
+                name = ", ".join(filter(None, (f"{frames} frames", smoother, bound)))
+                still = _STILL | {"static_frames": frames}
+                rows[name] = still | _SMOOTHERS[smoother] | of_bound
+
+    two = _STILL | {"static_frames": 2} | _BOUNDS["cap"]
+    rows["2 frames, not folded, cap"] = two | {"static_bias": "exact"}
+    rows["2 frames, noise .3, cap"] = two | {"static_noise": 0.3}
+    rows["2 frames, random penalty, cap"] = two | _PENALTY | {"penalty_of": "random"}
+    return rows
+
+
+CANDIDATES = _candidates()
 
 
 def get_study(argument: str = "scratch") -> Study:
