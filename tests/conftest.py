@@ -90,6 +90,8 @@ def tiny_changes(world_dir: Path) -> dict:
         "train.save_every_epochs": 0.25,
         "train.log_every_steps": 2,
         "loader.threads": 0,
+        # Kept frames would hide the disks and videos that tests damage.
+        "loader.keep_mb": 0,
     }
 
 

@@ -27,7 +27,7 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.readers.streamed_film import StreamedFilm
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.methods.static_clips import tested_frame
+from albar_jax.methods import static_clips
 from albar_jax.storage.csv_files import read_table
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_predict, trained_models
@@ -412,8 +412,8 @@ def test_the_still_repeats_the_static_frame_of_the_training(tiny_config):
     for frame, expected in (("first", 0), ("last", 7), ("middle", 4), ("random", 4), ("5", 5)):
         changes = {"methods.albar.frame": frame}
         assert still_frame(parse(tiny_config("albar_fast", **changes))) == expected
-    assert tested_frame("still", 9) == 4
-    assert tested_frame(3, 9) == 3
+    assert static_clips.tested_frame("still", 9) == 4
+    assert static_clips.tested_frame(3, 9) == 3
 
 
 def test_weights_with_a_class_list_need_no_manifest(films, trained, predict, tmp_path, tiny_config):
