@@ -119,26 +119,23 @@ def read_request(
     for setting in settings:
         words.append(f"--config.{setting}")
     command = shell_line(["albar", "study", *words])
-    folder = _folder_name(path, *argument)
-    # The table of a report does not replace the table of the choices before it.
-    if purpose_of(numbers) == "reports":
-        folder += "_report"
+    folder = inside(workdir, _folder_name(path, numbers, *argument))
     plain_runs = list_plain_runs(runs, Path(workdir))
-    return StudyRequest(
-        study,
-        tuple(runs),
-        inside(workdir, folder),
-        command,
-        Path(workdir),
-        tuple(plain_runs),
-    )
+    return StudyRequest(study, tuple(runs), folder, command, Path(workdir), tuple(plain_runs))
 
 
-def _folder_name(path: Path, argument: str = "") -> str:
-    """Returns the folder of the table of NAME:ARGUMENT: `NAME_ARGUMENT`, without slashes."""
+def _folder_name(path: Path, seeds: Sequence[int], argument: str = "") -> str:
+    """Returns the folder of the table of NAME:ARGUMENT: `NAME_ARGUMENT`, without slashes.
+
+    The table of a report has another one, so that it does not replace the table of the choices.
+    """
     # The end of a path tells more than its beginning.
     safe = re.sub(r"[^\w.+-]+", "_", argument)[-_LONGEST_ARGUMENT:].strip("_")
-    return f"{path.stem}_{safe}" if safe else path.stem
+    name = f"{path.stem}_{safe}" if safe else path.stem
+
+    if purpose_of(seeds) == "reports":
+        name += "_report"
+    return name
 
 
 def check_same_config(run: Run) -> None:

@@ -23,8 +23,6 @@ ROWS = (
     ("albar+stillmix", "albar+stillmix", {}),
     ("albar_fast", "albar_fast", {}),
 )
-# These tables have no validation curves.
-VALIDATION = {"train.save_every_epochs": 2.0}
 
 
 def get_study(world: str = "quickstart") -> Study:
@@ -39,7 +37,7 @@ def get_study(world: str = "quickstart") -> Study:
         cell = cells.in_setting(worlds.in_world(world, start))
         suffix = "" if start == worlds.SCRATCH else f", {start}"
         for name, tokens, changes in ROWS:
-            rows.append(cell(f"{name}{suffix}", tokens, {**VALIDATION, **changes}))
+            rows.append(cell(f"{name}{suffix}", tokens, changes))
             references[f"{name}{suffix}"] = f"albar{suffix}"
 
     setting = worlds.in_world(world, worlds.PRETRAINED)
