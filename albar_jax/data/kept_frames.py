@@ -95,7 +95,7 @@ class KeptFrames:
         name = str(source)
         key = (name, decoder, budget, *_file_state(name))
         if key not in self._frames_of:
-            self._frames_of[key] = self._decode(name, decoder, budget, limit)
+            self._keep(key, self._decode(name, decoder, budget, limit), limit)
 
         frames = self._frames_of[key]
         if frames is None:
@@ -110,20 +110,24 @@ class KeptFrames:
             with open_video(name, decoder, budget) as video:
                 # One frame tells the size.
                 num_bytes = len(video) * video.read([0]).nbytes
-                if not self._reserve(num_bytes, limit):
+                if num_bytes > min(MAX_VIDEO, limit - self._bytes):
                     return None
                 return video.read(range(len(video)))
         # A clip may lack the frames that cannot be read, so each clip tries again.
         except DecodeError:
             return None
 
-    def _reserve(self, num_bytes: int, limit: int) -> bool:
-        """Sets memory aside for a video; returns False if it is too large."""
+    def _keep(self, key: Hashable, frames: UInt8[np.ndarray, "n h w 3"] | None, limit: int) -> None:
+        """Stores the frames of a video, unless another thread has done so or used the memory."""
         with self._lock:
-            fits = num_bytes <= MAX_VIDEO and self._bytes + num_bytes <= limit
-            if fits:
-                self._bytes += num_bytes
-        return fits
+            if key in self._frames_of:
+                return
+            if frames is not None and self._bytes + frames.nbytes > limit:
+                frames = None
+
+            self._frames_of[key] = frames
+            if frames is not None:
+                self._bytes += frames.nbytes
 
 
 # One for all streams of a process, so that each validation finds the frames of the one before.

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from test_damage import damaged
 from test_decode import bad_files
 from test_loader import FILMS, TRAIN, assert_same, manifest_of
 
@@ -86,3 +87,18 @@ def test_a_missing_or_misnamed_film_gives_the_reader_s_reason(tmp_path):
         with pytest.raises(expected.type) as error:
             KeptFrames().open(path, limit=LIMIT)
         assert str(error.value) == str(expected.value)
+
+
+def test_a_film_that_cannot_be_kept_takes_no_memory_from_others(films, tmp_path):
+    path = films / "xvid_bframes.avi"
+    with open_video(path) as video:
+        size = video.read(range(len(video))).nbytes
+
+    # Its first frame is readable, and later ones are not.
+    copy, _ = damaged(path, tmp_path)
+    kept = KeptFrames()
+    with kept.open(copy, limit=size) as video:
+        assert not isinstance(video, KeptVideo)
+        video.read([0])
+    with kept.open(path, limit=size) as video:
+        assert isinstance(video, KeptVideo)
