@@ -25,6 +25,8 @@ METHODS = (
     *("stillmix", "albar", "albar+stillmix"),
 )
 
+# Stands for the cross-entropy of chance, which depends on the world.
+CHANCE = "chance"
 # The commands that make the manifests.
 HMDB51 = "albar prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits"
 UCF101 = "albar prepare ucf101 --videos UCF-101 --splits ucfTrainTestlist"
@@ -86,6 +88,43 @@ def in_setting(setting: worlds.Setting) -> Callable[..., Cell]:
     """
     always = {"data.manifest": f"{setting.folder}/manifest.csv", "train.save_every_epochs": 1.0}
     return functools.partial(_cell, setting.config, _ALWAYS | always, {})
+
+
+def candidate(
+    setting: worlds.Setting,
+    name: str,
+    options: Mapping[str, Any],
+    methods: str = "albar",
+    changes: Mapping[str, Any] | None = None,
+) -> Cell:
+    """Returns the row of ALBAR with other options, in a study that chooses between recipes.
+
+    Args:
+      setting: world and start of the row.
+      name: name of the row.
+      options: options of ALBAR. The value `CHANCE` is replaced by the cross-entropy of chance.
+      methods: tokens of configs/quickstart.py; ALBAR is among them.
+      changes: other values of fields, by their dotted names.
+    """
+    fields = dict(changes or {})
+    for option, value in options.items():
+        chosen = worlds.chance(setting) if value == CHANCE else value
+        fields[f"methods.albar.{option}"] = chosen
+
+    return in_setting(setting)(name, methods, fields)
+
+
+def choice(title: str, setting: worlds.Setting, rows: Sequence[Cell]) -> Study:
+    """Returns a study that chooses between recipes in a generated world, compared with ALBAR."""
+    return Study(
+        title=title,
+        suite=dataclasses.replace(SUITES["quickstart"], title=setting.spec.name),
+        cells=tuple(rows),
+        data=setting.command,
+        prepare=setting.prepare,
+        reference="albar",
+        is_choice=True,
+    )
 
 
 # The quickstart's world, from scratch.

@@ -7,10 +7,7 @@ Candidates have the static clip of `albar_fast`, of two frames. They spend the c
 saves on more steps. These tables choose, so they have seeds 0 to 2.
 """
 
-import dataclasses
-
-from albar_jax.evaluation.suites import SUITES
-from albar_jax.studies import Cell, Study
+from albar_jax.studies import Study
 from configs import cells, worlds
 from configs.quickstart import STEPS
 
@@ -27,8 +24,8 @@ _STILL = {
 _BELOW_CHANCE = _STILL | {"adversarial": "below_chance", "adversarial_margin": 3.0}
 # A row: its methods, its options of ALBAR, and other values of fields.
 CANDIDATES = {
-    "albar, cap": ("albar", {"adversarial_cap": "chance"}, {}),
-    "cap": ("albar", _STILL | {"adversarial_cap": "chance"}, LONGER),
+    "albar, cap": ("albar", {"adversarial_cap": cells.CHANCE}, {}),
+    "cap": ("albar", _STILL | {"adversarial_cap": cells.CHANCE}, LONGER),
     "1 - p": ("albar", _STILL | {"adversarial": "one_minus_p"}, LONGER),
     "below chance": ("albar", _BELOW_CHANCE, LONGER),
     "below chance, entropy 1": ("albar", _BELOW_CHANCE | {"entropy_weight": 1.0}, LONGER),
@@ -49,26 +46,7 @@ def get_study(argument: str = "pretrained") -> Study:
     setting = worlds.read_setting(argument)
     cell = cells.in_setting(setting)
     rows = [cell("ce"), cell("albar"), cell("albar+stillmix")]
-    for name in CANDIDATES:
-        rows.append(_candidate(setting, name))
+    for name, (methods, options, changes) in CANDIDATES.items():
+        rows.append(cells.candidate(setting, name, options, methods, changes))
 
-    return Study(
-        title=f"Candidates beyond ALBAR{setting.suffix}",
-        suite=dataclasses.replace(SUITES["quickstart"], title=setting.spec.name),
-        cells=tuple(rows),
-        data=setting.command,
-        prepare=setting.prepare,
-        reference="albar",
-        is_choice=True,
-    )
-
-
-def _candidate(setting: worlds.Setting, name: str) -> Cell:
-    """Returns the row of a candidate."""
-    methods, options, changes = CANDIDATES[name]
-    fields = dict(changes)
-    for option, value in options.items():
-        chosen = worlds.chance(setting) if value == "chance" else value
-        fields[f"methods.albar.{option}"] = chosen
-
-    return cells.in_setting(setting)(name, methods, fields)
+    return cells.choice(f"Candidates beyond ALBAR{setting.suffix}", setting, rows)
