@@ -9,6 +9,7 @@ import argparse
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import shell_word, show
@@ -89,22 +90,18 @@ def _add_common(command: flags.Parser, out: str) -> None:
 
 
 def _make_quickstart(options: argparse.Namespace) -> None:
-    from albar_jax.toy import quickstart
-
-    began = time.perf_counter()
-    is_new = quickstart.make(
-        options.out,
-        seed=options.seed,
-        num_train=options.train,
-        num_test=options.test,
-        bias=options.bias,
-    )
-    _show_made(options, is_new, began)
+    _make_clips(options, bias=options.bias)
 
 
 def _make_world(options: argparse.Namespace) -> None:
-    from albar_jax.toy import quickstart
     from albar_jax.toy.spec import read_spec
+
+    _make_clips(options, spec=read_spec(options.world))
+
+
+def _make_clips(options: argparse.Namespace, **world: Any) -> None:
+    """Makes the clips of a world: the quickstart with a bias, or a specification."""
+    from albar_jax.toy import quickstart
 
     began = time.perf_counter()
     is_new = quickstart.make(
@@ -112,7 +109,7 @@ def _make_world(options: argparse.Namespace) -> None:
         seed=options.seed,
         num_train=options.train,
         num_test=options.test,
-        spec=read_spec(options.world),
+        **world,
     )
     _show_made(options, is_new, began)
 
